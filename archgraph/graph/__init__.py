@@ -1,0 +1,1 @@
+"""From declaration to plan: build the graph, check it, prove its budget, freeze it, draw it."""

@@ -1,0 +1,1 @@
+"""From plan to behaviour: a pure reducer, one scheduler, one step."""

@@ -1,0 +1,1 @@
+"""SQLite, and nothing that knows of agents."""

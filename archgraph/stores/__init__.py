@@ -1,0 +1,1 @@
+"""Memory types, one a file. A store type knows neither its siblings nor the runtime."""

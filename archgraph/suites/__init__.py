@@ -1,0 +1,1 @@
+"""Work to compare architectures on: datasets, trials, scorers."""

@@ -1,0 +1,1 @@
+"""Datasets, one a file; each yields cases and knows no architecture."""
