@@ -1,0 +1,227 @@
+"""An agent's file: one SQLite database, one writer, and the journal's clock.
+
+Everything that is written carries the number of the commit (`version`) that wrote it, so that any
+store can be read as of any commit and a fork at a step has the memory of that step. Opened by the
+runtime; used by `records`, `journal` and the stores. Knows nothing of agents.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from archgraph import clock as clocks
+from archgraph import errors
+from archgraph.storage import driver, migrations, writer_lock
+
+DURABILITY = {"normal": "NORMAL", "full": "FULL"}
+"""`normal` survives a crash of the process; `full` also a power cut (an fsync per commit)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who is writing: the thread, turn and step that the rows will carry."""
+
+    thread: str | None = None
+    turn: int | None = None
+    step: int | None = None
+
+
+class Database:
+    """A connection to an agent's file.
+
+    `version` is the number of the last commit. Inside `transaction()` it is the number that the
+    commit in progress will have.
+    """
+
+    def __init__(self, connection: Any, path: str, *, writable: bool, lock: Any = None) -> None:
+        self.connection = connection
+        self.path = path
+        self.writable = writable
+        self.clock: clocks.Clock = clocks.WallClock()
+        self.actor = Actor()
+        self.version = int(self.meta("version") or 0)
+        self.seed = int(self.meta("seed") or 0)
+        self._lock = lock
+        self._ordinal = 0
+        self.execute = connection.execute
+        self.executemany = connection.executemany
+
+    def meta(self, key: str) -> str | None:
+        """A value of the `meta` table, or None."""
+        row = self.connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Set a value of the `meta` table."""
+        self.execute("INSERT OR REPLACE INTO meta(key, value) VALUES (?, ?)", (key, value))
+
+    def one(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """The first row, or None."""
+        return self.execute(sql, parameters).fetchone()
+
+    def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """The first column of the first row, or None."""
+        row = self.execute(sql, parameters).fetchone()
+        return None if row is None else row[0]
+
+    def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """All rows."""
+        rows: list[Any] = self.execute(sql, parameters).fetchall()
+        return rows
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a commit is being prepared, and so the write lock held."""
+        return bool(self.connection.in_transaction)
+
+    @contextmanager
+    def transaction(self) -> Iterator[int]:
+        """One commit: all of it or nothing. Yields its version. May not be nested."""
+        if not self.writable:
+            raise errors.AgentFileError(f"{self.path} was opened for reading only")
+        self.connection.execute("BEGIN IMMEDIATE")
+        self.version += 1
+        self._ordinal = 0
+        try:
+            yield self.version
+            self.execute("UPDATE meta SET value = ? WHERE key = 'version'", (str(self.version),))
+            self.connection.execute("COMMIT")
+        except BaseException:
+            self.version -= 1
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            raise
+
+    def new_id(self, prefix: str = "") -> str:
+        """An id that depends only on the agent's seed, the commit and the ordinal within it."""
+        self._ordinal += 1
+        return clocks.derive_id(self.seed, self.version, self._ordinal, prefix)
+
+    def now(self) -> float:
+        """The agent's time."""
+        return self.clock.now()
+
+    def close(self) -> None:
+        """Close the file and let others write to it."""
+        if self._lock is not None:
+            self.connection.execute("PRAGMA optimize")
+        self.connection.close()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+
+def create(path: str, *, seed: int, durability: str = "normal") -> Database:
+    """Make a new agent file; `:memory:` makes one that lives only in this process.
+
+    Raises:
+        AgentFileError: the path exists already or cannot be written.
+    """
+    if path != ":memory:" and Path(path).exists() and Path(path).stat().st_size:
+        raise errors.AgentFileError(f"{path} exists already; choose another name or remove it")
+    lock = None if path == ":memory:" else writer_lock.acquire(path)
+    try:
+        connection = _connect(path, durability)
+        migrations.apply(connection)
+        connection.execute("BEGIN IMMEDIATE")
+        rows = [("version", "0"), ("seed", str(seed)), ("durability", durability)]
+        connection.executemany("INSERT INTO meta(key, value) VALUES (?, ?)", rows)
+        connection.execute("COMMIT")
+    except driver.driver().module.Error as error:
+        if lock:
+            lock.release()
+        raise errors.AgentFileError(f"cannot make {path}: {error}") from error
+    return Database(connection, path, writable=True, lock=lock)
+
+
+def open_file(path: str, *, readonly: bool = False) -> Database:
+    """Open an existing agent file.
+
+    Raises:
+        AgentBusy: another process is writing to it.
+        AgentFileError: there is no such file, it is no agent, or a newer archgraph wrote it.
+    """
+    if not Path(path).is_file():
+        raise errors.AgentFileError(f"there is no agent file {path}")
+    lock = None if readonly else writer_lock.acquire(path)
+    try:
+        connection = _connect(path, "normal", readonly=readonly)
+        _check_kind(connection, path, readonly)
+        database = Database(connection, path, writable=not readonly, lock=lock)
+        _set_durability(connection, database.meta("durability") or "normal")
+    except driver.driver().module.Error as error:
+        if lock:
+            lock.release()
+        raise errors.AgentFileError(f"{path} cannot be read as an agent file: {error}") from error
+    except BaseException:
+        if lock:
+            lock.release()
+        raise
+    return database
+
+
+def copy(source: Database, path: str) -> Database:
+    """Copy a whole agent file through SQLite's online backup; readers and writers may go on."""
+    if path != ":memory:" and Path(path).exists():
+        raise errors.AgentFileError(f"{path} exists already; choose another name or remove it")
+    lock = None if path == ":memory:" else writer_lock.acquire(path)
+    durability = source.meta("durability") or "normal"
+    connection = _connect(path, durability)
+    source.connection.backup(connection)
+    if path != ":memory:":
+        connection.execute("PRAGMA journal_mode = WAL")
+    return Database(connection, path, writable=True, lock=lock)
+
+
+def dump(database: Database) -> dict[str, list[str]]:
+    """Every table that counts, as JSON lines: what determinism and crash tests compare."""
+    names = [row[0] for row in database.all("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    kept = sorted(
+        name
+        for name in names
+        if name not in migrations.BOOKKEEPING and not name.startswith(("sqlite_", "fts_", "vec_"))
+    )
+    return {
+        name: [json.dumps(row, ensure_ascii=False) for row in database.all(f"SELECT * FROM {name}")]
+        for name in kept
+    }
+
+
+def _connect(path: str, durability: str, *, readonly: bool = False) -> Any:
+    found = driver.driver()
+    target = f"{Path(path).absolute().as_uri()}?mode=ro" if readonly else path
+    connection = found.module.connect(
+        target, uri=readonly, isolation_level=None, check_same_thread=False, timeout=10
+    )
+    found.load_vec(connection)
+    if not readonly:
+        connection.execute("PRAGMA journal_mode = WAL")
+        _set_durability(connection, durability)
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA busy_timeout = 10000")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    return connection
+
+
+def _set_durability(connection: Any, durability: str) -> None:
+    connection.execute(f"PRAGMA synchronous = {DURABILITY[durability]}")
+
+
+def _check_kind(connection: Any, path: str, readonly: bool) -> None:
+    if connection.execute("PRAGMA application_id").fetchone()[0] != migrations.APPLICATION_ID:
+        raise errors.AgentFileError(f"{path} is a SQLite file, but not an archgraph agent")
+    schema = connection.execute("PRAGMA user_version").fetchone()[0]
+    if schema > migrations.SCHEMA:
+        raise errors.AgentFileError(
+            f"{path} was written by a newer archgraph (file schema {schema}, this one knows "
+            f"{migrations.SCHEMA}); upgrade archgraph"
+        )
+    if schema < migrations.SCHEMA:
+        if readonly:
+            raise errors.AgentFileError(f"{path} has an old schema; open it once for writing")
+        migrations.apply(connection)

@@ -1,0 +1,77 @@
+"""One writer per agent file, by an operating-system lock that dies with its process.
+
+The lock lies on a file beside the agent's (`<file>-lock`), never on the agent's own: closing a
+second descriptor of a SQLite file would drop SQLite's own locks.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from archgraph import errors
+
+try:
+    import fcntl
+except ImportError:  # Windows has no flock
+    fcntl = None  # type: ignore[assignment]
+
+
+class WriterLock:
+    """A held lock; `release` lets the next writer in."""
+
+    def __init__(self, descriptor: int, path: Path) -> None:
+        self._descriptor = descriptor
+        self._path = path
+
+    def release(self) -> None:
+        """Let go; the lock file is removed while it is still ours."""
+        if self._descriptor >= 0:
+            self._path.unlink(missing_ok=True)
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def acquire(path: str) -> WriterLock:
+    """Become the writer of an agent file.
+
+    Raises:
+        AgentBusy: another process (or another agent of this one) is writing to it.
+        AgentFileError: the folder cannot be written.
+    """
+    beside = Path(f"{path}-lock")
+    while True:
+        try:
+            descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise errors.AgentFileError(f"cannot write beside {path}: {error.strerror}") from error
+        if not _try_lock(descriptor):
+            holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
+            os.close(descriptor)
+            raise errors.AgentBusy(
+                f"{path} is being written to by process {holder}; one writer at a time. "
+                "Wait for it, read with `archgraph journal`, or work on a copy made with "
+                "`archgraph fork`"
+            )
+        if _still_there(descriptor, beside):
+            os.truncate(descriptor, 0)
+            os.write(descriptor, str(os.getpid()).encode())
+            return WriterLock(descriptor, beside)
+        os.close(descriptor)  # the former holder removed the file between our open and lock
+
+
+def _try_lock(descriptor: int) -> bool:
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _still_there(descriptor: int, path: Path) -> bool:
+    try:
+        return os.fstat(descriptor).st_ino == path.stat().st_ino
+    except FileNotFoundError:
+        return False
