@@ -156,9 +156,10 @@ class Connection(asyncio.Protocol):
 
 
 def _http(status: bytes, body: bytes) -> bytes:
-    return (
-        b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
-        % (status, len(body), body)
+    return b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (
+        status,
+        len(body),
+        body,
     )
 
 

@@ -60,7 +60,10 @@ class Bare:
 
     def turn(self, text: str) -> str:
         rows = self.database.execute("SELECT wire FROM messages ORDER BY id")
-        messages = [{"role": "system", "content": loop.SYSTEM}, *(json.loads(row[0]) for row in rows)]
+        messages = [
+            {"role": "system", "content": loop.SYSTEM},
+            *(json.loads(row[0]) for row in rows),
+        ]
         self.keep(messages, {"role": "user", "content": text})
         while True:
             message = self.ask(messages)

@@ -65,12 +65,19 @@ def main(peer: type[Conversation]) -> None:
 def _run(peer: type[Conversation], args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     prepared = folder / "prepared.db"
     peer.prepare(prepared, args.history)
-    samples, grown, load = measure.Samples(), 0.0, measure.load()
+    samples, load = measure.Samples(), measure.load()
+    data = file = 0.0
     for number in range(-1, -(-args.turns // PER_CONVERSATION)):
         if number == 0:
-            samples, grown = measure.Samples(), 0.0
+            samples, data, file = measure.Samples(), 0.0, 0.0
             _server(args.url, "reset")
-        grown += _converse(peer, args, _copied(prepared, folder / f"c{number}.db"), samples)
+        path = _copied(prepared, folder / f"c{number}.db")
+        before = measure.data_kb(path), measure.file_kb(path)
+        _converse(peer, args, path, samples)
+        data += measure.data_kb(path) - before[0]
+        file += measure.file_kb(path) - before[1]
+        for part in folder.glob(f"{path.name}*"):
+            part.unlink()
     turns = len(samples.wall)
     asked = _server(args.url, "stats")
     return {
@@ -81,7 +88,8 @@ def _run(peer: type[Conversation], args: argparse.Namespace, folder: Path) -> di
         "cpu_samples": [round(value, 3) for value in samples.cpu],
         "requests_per_turn": asked["requests"] / turns,
         "prompt_kb": asked["prompt_bytes"] / max(1, asked["requests"]) / 1000,
-        "db_kb_per_turn": grown / turns,
+        "data_kb_per_turn": data / turns,
+        "file_kb_per_turn": file / turns,
         "rss_mb": measure.rss_mb(),
         "load": load,
     }
@@ -95,8 +103,7 @@ def _copied(prepared: Path, path: Path) -> Path:
 
 def _converse(
     peer: type[Conversation], args: argparse.Namespace, path: Path, samples: measure.Samples
-) -> float:
-    before = measure.file_kb(path)
+) -> None:
     conversation = peer(args.url, args.mode, path)
     for number in range(PER_CONVERSATION):
         text = f"[bench] Please keep this in mind about Miso, the cat of the house ({number})."
@@ -104,10 +111,6 @@ def _converse(
         if not reply.startswith("Noted."):
             raise SystemExit(f"not the server's reply: {reply!r}")
     conversation.close()
-    grown = measure.file_kb(path) - before
-    for part in path.parent.glob(f"{path.name}*"):
-        part.unlink()
-    return grown
 
 
 def _server(url: str, what: str) -> dict[str, int]:

@@ -1,0 +1,27 @@
+"""The benchmarks' one door: `python benchmarks/run.py turns|steps|store|large|start|concurrent`.
+
+`benchmarks/README.md` says what each figure measures and how to read it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parent.parent)  # this folder's own names stay out
+
+FIGURES = ("turns", "steps", "store", "large", "start", "concurrent")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("figure", choices=FIGURES)
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions, smaller sizes")
+    args = parser.parse_args()
+    importlib.import_module(f"benchmarks.figures.{args.figure}").report(args.quick)
+
+
+if __name__ == "__main__":
+    main()

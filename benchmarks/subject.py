@@ -1,0 +1,1 @@
+raise ImportError("archgraph has no open_agent yet")
