@@ -1,0 +1,265 @@
+"""`log`: an append-only record of messages, the recall storage of MemGPT.
+
+It keeps what was said and done in order, shows it as chat messages, and searches it by text,
+vector and date with true totals. The runtime writes it; threads only read it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pydantic
+
+from archgraph import clock, errors
+from archgraph.messages import Wire
+from archgraph.stores import base, indexes, retrieval
+
+SPOKEN = ("user", "assistant")
+"""Kinds of message that searches look at: what people and agent said, not machinery."""
+
+MESSAGE_OVERHEAD = 4
+"""Tokens that a chat format adds to each message (OpenAI cookbook, num_tokens_from_messages)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A message to be logged.
+
+    kind: `user`, `assistant`, `result` (of a tool call), `alert`, `heartbeat` or `login`.
+    `calls` are an assistant's tool calls as (id, name, raw arguments); `call` and `ok` belong to
+    a result; `spoken` is what the user heard, where that is not `text`.
+    """
+
+    kind: str
+    text: str
+    name: str = ""
+    at: float | None = None
+    calls: tuple[tuple[str, str, str], ...] = ()
+    call: str = ""
+    ok: bool = True
+    spoken: str | None = None
+    key: str = ""
+
+
+class Log(base.Store):
+    """Append-only messages with search."""
+
+    events = ("write",)
+    measures = ("count", "tokens")
+    shows_messages = True
+
+    class Options(base.Options):
+        """Keys of a `log` store."""
+
+        index: list[Literal["text", "vector"]] = ["text", "vector"]
+        """What searches use: `text` (full-text), `vector` (embeddings), or both."""
+        retrieval: retrieval.Retrieval = retrieval.Retrieval()
+        """How search ranks; the default was chosen by measurement."""
+        page_size: int = pydantic.Field(default=5, gt=0, le=100)
+        """Records on one page of search results."""
+        message_cap: int = pydantic.Field(default=600, gt=0)
+        """The most tokens of one message in a context window; more is cut with a visible mark."""
+        result_cap: int = pydantic.Field(default=100, gt=0)
+        """The most tokens of one record in a page of search results."""
+        envelope: Literal["json", "text"] = "json"
+        """`json` packs messages as MemGPT does, with type and time; `text` sends them bare."""
+
+        def token_cap(self) -> int:
+            """Tokens of one message at most; a window of n messages takes n times as much."""
+            return self.message_cap + MESSAGE_OVERHEAD
+
+    options: Options
+
+    def __init__(self, name: str, options: Any, context: base.Context) -> None:
+        super().__init__(name, options, context)
+        self._count: int | None = None
+        self.index = indexes.SearchIndex(
+            context.db, name, context.embedder, tuple(self.options.index), form
+        )
+
+    def write(self, entry: Entry) -> base.Record:
+        """Append a message."""
+        fields: dict[str, Any] = {"kind": entry.kind}
+        if entry.name:
+            fields["name"] = entry.name
+        if entry.calls:
+            fields["calls"] = entry.calls
+        if entry.kind == "result":
+            fields |= {"call": entry.call, "ok": entry.ok}
+        if entry.spoken is not None:
+            fields["spoken"] = entry.spoken
+        if entry.key:
+            fields["key"] = entry.key
+        now = self.context.db.now() if entry.at is None else entry.at
+        draft = base.Record(id="", content=entry.text, fields=fields, created=now)
+        tokens = self._size(draft)
+        if tokens > self.options.token_cap() and not entry.calls:
+            fields["cut"] = self._fitting(draft)
+            tokens = self._size(draft)
+        if self._count is not None:
+            self._count += 1
+        record = self.records.add(
+            base.Record(id="", content=entry.text, fields=fields, created=now, tokens=tokens)
+        )
+        self.wrote(kind=entry.kind)
+        return record
+
+    def window(
+        self, after: int, *, thread: str = "", turn: int | None = None, upto: int | None = None
+    ) -> list[base.WindowMessage]:
+        """Messages after a row, oldest first; with `thread`, those of users and of that thread."""
+        where, values = ["seq > ?"], [after]
+        for condition, value in (
+            ("(thread IS NULL OR thread = ?)", thread or None),
+            ("turn = ?", turn),
+            ("seq <= ?", upto),
+        ):
+            if value is not None:
+                where.append(condition)
+                values.append(value)  # type: ignore[arg-type]
+        found = self.records.select(" AND ".join(where), values)
+        return [base.WindowMessage(r.seq, self.wire(r), r.tokens) for r in found]
+
+    def wire(self, record: base.Record) -> Wire:
+        """A record as the chat API takes it; depends on nothing but the row and the envelope."""
+        fields, text = record.fields, record.content
+        kind = fields["kind"]
+        if "cut" in fields:
+            text = f"{text[: fields['cut']]}... [cut: {len(text)} characters in all]"
+        if kind == "assistant":
+            return _assistant(text, fields.get("calls", ()))
+        if kind == "result":
+            body = self._packed(fields["ok"], text, record.created)
+            return {"role": "tool", "tool_call_id": fields["call"], "content": body}
+        if self.options.envelope == "text":
+            named = f"{fields['name']}: {text}" if fields.get("name") else text
+            return {"role": "user", "content": named}
+        return {"role": "user", "content": _packed_input(kind, text, record)}
+
+    def render(self, view: base.View) -> str:
+        """A transcript, one line a message, as a thread reads another's conversation."""
+        found = self.records.select(
+            "seq > ? AND seq <= ?", (view.after, view.upto if view.upto is not None else 1 << 62)
+        )
+        lines = [line for line in map(self.line, found) if line]
+        return base.cut("\n".join(lines), view.cap, self.context.count)
+
+    def line(self, record: base.Record) -> str:
+        """One record as a line of a transcript; empty for machinery."""
+        kind = record.fields.get("kind", "")
+        text = record.fields.get("spoken", record.content)
+        if kind not in SPOKEN or not text:
+            return ""
+        who = record.fields.get("name") or kind
+        return f"- {clock.stamp(record.created)} | {who}: {text}"
+
+    def measure(self, name: str) -> float:
+        """`count` is kept in memory, so that a long history costs nothing."""
+        if name != "count" or self.context.as_of is not None:
+            return super().measure(name)
+        if self._count is None:
+            self._count = self.records.count()
+        return self._count
+
+    @base.verb(reads=True)
+    def search(self, query: str, page: int = 0) -> str:
+        """Search earlier messages of the conversation, also those no longer in view.
+
+        Args:
+            query: Words to look for.
+            page: Page of the results, from 0.
+        """
+        size = self.options.page_size
+        hits, total = self.index.search(
+            query, self.options.retrieval, limit=size, offset=max(0, page) * size
+        )
+        if total:
+            base.pages(total, page, size)
+        return base.listing([self._result(hit.record) for hit in hits], total, page, size)
+
+    @base.verb(reads=True)
+    def search_dates(self, start_date: str, end_date: str, page: int = 0) -> str:
+        """List earlier messages between two dates, both days included.
+
+        Args:
+            start_date: First day, as YYYY-MM-DD.
+            end_date: Last day, as YYYY-MM-DD.
+            page: Page of the results, from 0.
+        """
+        try:
+            since = clock.parse_moment(start_date)
+            until = clock.parse_moment(end_date) + 86400
+        except ValueError as error:
+            raise errors.ToolError("dates must be written as YYYY-MM-DD") from error
+        spoken = "json_extract(fields, '$.kind') IN ('user', 'assistant')"
+        where = f"created >= ? AND created < ? AND {spoken}"
+        total, size = self.records.count(where, (since, until)), self.options.page_size
+        offset, _ = base.pages(total, page, size)
+        found = self.records.select(where, (since, until), limit=size, offset=offset)
+        return base.listing([self._result(record) for record in found], total, page, size)
+
+    def prepare(self, verb_name: str, arguments: dict[str, Any]) -> None:  # type: ignore[override]
+        """Embed a coming query, and what is not yet indexed, before the commit begins."""
+        if verb_name == "search":
+            self.index.prepare(str(arguments.get("query", "")))
+
+    def _result(self, record: base.Record) -> str:
+        return base.cut(self.line(record), self.options.result_cap, self.context.count)
+
+    def _size(self, record: base.Record) -> int:
+        wire = self.wire(record)
+        body = wire["content"] or ""
+        calls = "".join(f"{name}{raw}" for _, name, raw in record.fields.get("calls", ()))
+        return self.context.count(body + calls) + MESSAGE_OVERHEAD
+
+    def _fitting(self, record: base.Record) -> int:
+        """How many characters of a too long message still fit its cap."""
+        low, high, room = 0, len(record.content), self.options.token_cap()
+        while low < high:
+            record.fields["cut"] = middle = (low + high + 1) // 2
+            low, high = (middle, high) if self._size(record) <= room else (low, middle - 1)
+        return low
+
+    def _packed(self, ok: bool, text: str, at: float) -> str:
+        if self.options.envelope == "text":
+            return text if ok else f"Failed: {text}"
+        status = "OK" if ok else "Failed"
+        body = {"status": status, "message": text, "time": clock.stamp(at)}
+        return json.dumps(body, ensure_ascii=False)
+
+
+def form(record: base.Record) -> str:
+    """What the search index sees of a message; empty for machinery."""
+    if record.fields.get("kind") not in SPOKEN:
+        return ""
+    return str(record.fields.get("spoken", record.content))
+
+
+def _assistant(text: str, calls: Sequence[Sequence[str]]) -> Wire:
+    wire: Wire = {"role": "assistant", "content": text}
+    if calls:
+        wire["content"] = text or None
+        wire["tool_calls"] = [
+            {"id": id, "type": "function", "function": {"name": name, "arguments": raw}}
+            for id, name, raw in calls
+        ]
+    return wire
+
+
+def _packed_input(kind: str, text: str, record: base.Record) -> str:
+    """The envelopes of MemGPT (letta/system.py): type, message, time."""
+    time = clock.stamp(record.created)
+    body: dict[str, Any]
+    if kind == "heartbeat":
+        body = {"type": "heartbeat", "reason": text, "time": time}
+    elif kind == "login":
+        body = {"type": "login", "last_login": text, "time": time}
+    else:
+        label = "user_message" if kind == "user" else "system_alert"
+        body = {"type": label, "message": text, "time": time}
+        if record.fields.get("name"):
+            body["name"] = record.fields["name"]
+    return json.dumps(body, ensure_ascii=False)

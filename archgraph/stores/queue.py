@@ -1,0 +1,170 @@
+"""`queue`: a bounded, first-in first-out view over a log, or a short list of items of its own.
+
+Over a log it is MemGPT's FIFO queue: what the context window still shows of the conversation,
+with thresholds for the warning and for eviction. Without a log it is a mailbox between threads.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, cast
+
+import pydantic
+
+from archgraph import clock
+from archgraph.stores import base
+
+CURSOR = "cursor"
+"""Id of the record that says how much of the log has been evicted."""
+
+
+class Summarize(pydantic.BaseModel):
+    """Evicted messages are summarised into a block, together with its former summary."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    summarize: str
+    """The block that receives the summary."""
+    prompt: str
+    """The template that asks for the summary."""
+    model: str = ""
+    """The model that writes it; that of the thread under pressure unless given."""
+    max_tokens: int = pydantic.Field(default=300, gt=0)
+    """The most tokens of a summary."""
+
+
+class Queue(base.Store):
+    """A bounded window over a log, or a mailbox."""
+
+    events = ("write", "pressure", "evicted")
+    measures = ("count", "tokens")
+
+    class Options(base.Options):
+        """Keys of a `queue` store."""
+
+        over: str = ""
+        """The log whose newest messages it shows; without it the queue has items of its own."""
+        of: list[str] = []
+        """Threads whose messages it shows, besides users'; only the reading thread's unless given."""
+        capacity: int | None = pydantic.Field(default=None, gt=0)
+        """The most items; the oldest go first."""
+        warn_at: float | None = pydantic.Field(default=None, gt=0)
+        """When the prompt to be sent takes this share of the context window, `pressure` fires."""
+        evict_at: float = pydantic.Field(default=1.0, gt=0)
+        """When the prompt to be sent takes this share, the oldest messages are evicted.
+        1.0: when the prompt and the reserved answer would not fit."""
+        evict_to: float = pydantic.Field(default=0.5, ge=0)
+        """The share of the context window that the queue's messages may take after eviction."""
+        keep_last: int = pydantic.Field(default=3, ge=1)
+        """Messages that are never evicted."""
+        evict: Literal["drop"] | Summarize = "drop"
+        """What becomes of evicted messages besides leaving the window (the log keeps them)."""
+        item_cap: int = pydantic.Field(default=200, gt=0)
+        """The most tokens of one item of a queue without a log."""
+
+        def token_cap(self) -> int:
+            """Tokens of a mailbox when full; a queue over a log is counted by its messages."""
+            return 0 if self.over else (self.capacity or 10) * (self.item_cap + 30)
+
+        def references(self) -> dict[str, str]:
+            """The log below and the block that receives summaries."""
+            found = {"over": self.over} if self.over else {}
+            if isinstance(self.evict, Summarize):
+                found["evict.summarize"] = self.evict.summarize
+            return found
+
+    options: Options
+
+    def __init__(self, name: str, options: Any, context: base.Context) -> None:
+        super().__init__(name, options, context)
+        self.shows_messages = bool(options.over)  # type: ignore[misc]
+        self._cached: dict[str, list[base.WindowMessage]] = {}
+        self._after = -1
+
+    def start(self) -> None:
+        """A queue over a log begins at the log's beginning."""
+        if self.options.over:
+            self.records.add(base.Record(id=CURSOR, content="0"))
+
+    @property
+    def after(self) -> int:
+        """The log row up to which messages have been evicted."""
+        record = self.records.get(CURSOR)
+        return int(record.content) if record else 0
+
+    def window(self, view: base.View) -> list[base.WindowMessage]:
+        """The messages in view for a thread, oldest first; only new rows are read."""
+        source = cast(base.MessageSource, self.context.peer(self.options.over))
+        if self._after < 0:
+            self._after = self.after
+        key = "" if self.options.of else view.thread
+        cached = self._cached.setdefault(key, [])
+        last = cached[-1].seq if cached else self._after
+        new = source.window(last, thread=key, upto=view.upto)
+        if self.options.of:
+            new = [message for message in new if self._shown(message.seq)]
+        cached += new
+        if self.options.capacity and len(cached) > self.options.capacity:
+            del cached[: _clean_cut(cached, len(cached) - self.options.capacity)]
+        return cached
+
+    def evict(self, view: base.View, upto: int) -> None:
+        """Let the messages up to a log row leave the window."""
+        record = self.records.get(CURSOR)
+        if record is not None:
+            self.records.update(record, content=str(upto))
+        self.forget()
+        self.context.emit(self.name, "evicted", {"upto": upto})
+
+    def forget(self) -> None:
+        """Drop what is cached (a commit was rolled back, or the window moved)."""
+        self._cached.clear()
+        self._after = -1
+
+    def victims(self, messages: list[base.WindowMessage], room: int) -> list[base.WindowMessage]:
+        """The oldest messages that must go for the rest to take at most `room` tokens.
+
+        At least `keep_last` stay, and a tool result never loses the call that it answers.
+        """
+        total, cut = sum(message.tokens for message in messages), 0
+        most = max(0, len(messages) - self.options.keep_last)
+        while cut < most and total > room:
+            total -= messages[cut].tokens
+            cut += 1
+        return messages[: _clean_cut(messages, cut, most)]
+
+    def render(self, view: base.View) -> str:
+        """The items of a mailbox, oldest first."""
+        found = self.records.select("seq > ? AND id != ?", (view.after, CURSOR))
+        lines = [f"- {clock.stamp(record.created)} | {record.content}" for record in found]
+        return base.cut("\n".join(lines), view.cap, self.context.count)
+
+    @base.verb(writes=True)
+    def insert(self, content: str) -> str:
+        """Leave a note in a queue; the oldest goes when it is full.
+
+        Args:
+            content: The note.
+        """
+        text = base.cut(content, self.options.item_cap, self.context.count)
+        self.records.add(base.Record(id="", content=text, tokens=self.context.count(text)))
+        overflow = self.records.count() - (self.options.capacity or 10)
+        for record in self.records.select(limit=max(0, overflow)):
+            self.records.remove(record)
+        self.wrote()
+        return "Left."
+
+    def _shown(self, seq: int) -> bool:
+        thread = self.context.db.value("SELECT thread FROM record WHERE seq = ?", (seq,))
+        return thread is None or thread in self.options.of
+
+
+def _clean_cut(messages: list[base.WindowMessage], cut: int, most: int | None = None) -> int:
+    """Move a cut forward past tool results, so that none stands without its call."""
+    forward = cut
+    while forward < len(messages) and messages[forward].wire["role"] == "tool":
+        forward += 1
+    if most is None or forward <= most or cut == 0:
+        return forward
+    while cut > 0 and messages[cut].wire["role"] == "tool":
+        cut -= 1
+    return cut
