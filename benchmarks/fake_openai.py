@@ -1,6 +1,6 @@
 """A fake OpenAI-compatible server with no model behind it, fast enough not to be measured itself.
 
-Started by `benchmarks.harness.server()`, or by hand: `python benchmarks/fake_openai.py --port 8123`.
+Started by `benchmarks.harness.server()`; by hand: `python benchmarks/fake_openai.py --port 8123`.
 Answers `POST .../chat/completions` at once; what it answers depends on the model's name:
 
     reply   the reply: a text, or a call of `send_message` where that tool is offered
