@@ -74,6 +74,15 @@ def run(python: str, module: str, *arguments: object) -> dict[str, Any]:
     return told
 
 
+def available() -> bool:
+    """Whether archgraph can be measured in this environment; the reason goes to stderr if not."""
+    probe = [sys.executable, "-c", "import benchmarks.subject"]
+    done = subprocess.run(probe, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        print(done.stderr.splitlines()[-1], file=sys.stderr)
+    return done.returncode == 0
+
+
 def cost(command: Sequence[str]) -> tuple[float, float, float]:
     """Wall ms, CPU ms (with children) and peak MB of a command, run once, output thrown away."""
     start, nowhere = time.perf_counter(), subprocess.DEVNULL

@@ -1,4 +1,4 @@
-"""The benchmarks' one door: `python benchmarks/run.py turns|steps|store|large|start|concurrent`.
+"""The benchmarks' one door: `python benchmarks/run.py turns`, or another of FIGURES.
 
 `benchmarks/README.md` says what each figure measures and how to read it.
 """
@@ -12,7 +12,10 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # this folder's own names stay out
 
-FIGURES = ("turns", "steps", "store", "large", "start", "concurrent")
+HARNESS = "benchmarks.harness"
+WITH_PEERS = ("turns", "start", "install")
+"""Figures that have something to show without archgraph."""
+FIGURES = ("turns", "steps", "store", "large", "start", "concurrent", "install")
 
 
 def main() -> None:
@@ -20,6 +23,8 @@ def main() -> None:
     parser.add_argument("figure", choices=FIGURES)
     parser.add_argument("--quick", action="store_true", help="fewer repetitions, smaller sizes")
     args = parser.parse_args()
+    if args.figure not in WITH_PEERS and not importlib.import_module(HARNESS).available():
+        raise SystemExit("archgraph: not available")
     importlib.import_module(f"benchmarks.figures.{args.figure}").report(args.quick)
 
 

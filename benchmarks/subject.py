@@ -1,1 +1,101 @@
-raise ImportError("archgraph has no open_agent yet")
+"""archgraph as the benchmarks see it: the only file here that names its modules.
+
+Used by the figures and by archgraph's peers. Importing it fails where archgraph is not ready to be
+measured. What it fills in bulk goes through the stores' own verbs or records, one commit per 500.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import archgraph
+from archgraph.llm import base as llm
+from archgraph.messages import Completion, ToolCall, Usage
+
+if not hasattr(archgraph, "open_agent"):
+    raise ImportError("archgraph has no open_agent")
+
+ARCHITECTURE = "memgpt"
+LOG, ARCHIVE, INSERT = "recall", "archival", "archival_memory_insert"
+BATCH = 500
+
+
+class Canned:
+    """A model that costs nothing: `calls` archival inserts, then the reply, turn after turn."""
+
+    def __init__(self, calls: int = 0) -> None:
+        self.calls = calls
+        self.asked = 0
+
+    def complete(self, request: llm.Request) -> Completion:
+        """The next answer of the round."""
+        place = self.asked % (self.calls + 1)
+        self.asked += 1
+        tools = {tool["function"]["name"]: tool["function"]["parameters"] for tool in request.tools}
+        if place < self.calls:
+            return self._call(INSERT, tools[INSERT], f"Miso likes window seat {self.asked}.", True)
+        if "send_message" in tools:
+            return self._call("send_message", tools["send_message"], "Noted.", False)
+        return Completion(text="Noted.", usage=Usage(100, 5))
+
+    def stream(self, request: llm.Request) -> Generator[llm.Delta, None, Completion]:
+        """The same, in one piece."""
+        return llm.completed(self, request)
+
+    def _call(self, name: str, schema: Any, text: str, heartbeat: bool) -> Completion:
+        made = {key: text for key in schema.get("required", ())}
+        if "request_heartbeat" in schema["properties"]:
+            made["request_heartbeat"] = heartbeat
+        call = ToolCall(f"call_{self.asked}", name, json.dumps(made))
+        return Completion(tool_calls=(call,), usage=Usage(100, 5))
+
+
+class Subject:
+    """One open agent of the shipped memgpt architecture."""
+
+    def __init__(self, path: Path, **given: Any) -> None:
+        """Open the agent at `path`, or make it; `given` is what `open_agent` takes besides."""
+        first = str(path) if path.exists() else ARCHITECTURE
+        self.agent: Any = archgraph.open_agent(first, str(path), **given)
+
+    def turn(self, text: str) -> str:
+        """Send a message; the reply."""
+        return str(self.agent.send(text).reply)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.agent.close()
+
+    def steps(self) -> int:
+        """How many steps the agent has taken in its life."""
+        return int(self.agent.db.value("SELECT count(*) FROM step"))
+
+    def add_messages(self, rows: Sequence[tuple[str, str]]) -> None:
+        """Put role and text of past messages into the log, as if they had been said."""
+        log = self.agent.stores[LOG]
+        for start in range(0, len(rows), BATCH):
+            with self.agent.db.transaction():
+                for role, text in rows[start : start + BATCH]:
+                    log.append({"role": role, "content": text})
+
+    def add_passages(self, texts: Iterable[str]) -> None:
+        """Put passages into the archive, many to a commit."""
+        waiting = list(texts)
+        for start in range(0, len(waiting), BATCH):
+            with self.agent.db.transaction():
+                for text in waiting[start : start + BATCH]:
+                    self.agent.stores[ARCHIVE].insert(text)
+
+    def insert(self, text: str) -> None:
+        """Put one passage into the archive: row, vector and text index in one commit."""
+        store = self.agent.stores[ARCHIVE]
+        store.prepare("insert", {"content": text})
+        with self.agent.db.transaction():
+            store.insert(text)
+
+    def search(self, question: str, k: int = 10, sources: Sequence[str] = ()) -> list[str]:
+        """Contents of the archive's best k for a question, by the store's own retrieval."""
+        return [record.content for record in self.agent.stores[ARCHIVE].find(question, k, sources)]

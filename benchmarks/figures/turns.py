@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from typing import Any
 
@@ -30,7 +29,7 @@ COLUMNS = (
 def report(quick: bool) -> None:
     """Print a table for each mode and length of history."""
     peers = dict(PEERS)
-    if not available():
+    if not harness.available():
         print("archgraph: not available\n")
         peers = {name: module for name, module in PEERS.items() if "archgraph" not in name}
     pythons = {name: _python(name) for name in peers}
@@ -43,15 +42,6 @@ def report(quick: bool) -> None:
                     told[name].append(harness.run(pythons[name], module, url, mode, history, turns))
             print(f"\n{mode}@{history}, {rounds} x {turns} turns\n")
             print(measure.table(COLUMNS, _rows(told)), flush=True)
-
-
-def available() -> bool:
-    """Whether archgraph has what its peer needs in this environment."""
-    probe = [sys.executable, "-c", "import benchmarks.subject"]
-    done = subprocess.run(probe, cwd=harness.ROOT, capture_output=True, text=True)
-    if done.returncode:
-        print(done.stderr.splitlines()[-1], file=sys.stderr)
-    return done.returncode == 0
 
 
 def _python(name: str) -> str:
