@@ -14,6 +14,7 @@ from typing import Any
 import archgraph
 from archgraph.llm import base as llm
 from archgraph.messages import Completion, ToolCall, Usage
+from archgraph.stores import log
 
 if not hasattr(archgraph, "open_agent"):
     raise ImportError("archgraph has no open_agent")
@@ -75,11 +76,11 @@ class Subject:
 
     def add_messages(self, rows: Sequence[tuple[str, str]]) -> None:
         """Put role and text of past messages into the log, as if they had been said."""
-        log = self.agent.stores[LOG]
+        store = self.agent.stores[LOG]
         for start in range(0, len(rows), BATCH):
             with self.agent.db.transaction():
                 for role, text in rows[start : start + BATCH]:
-                    log.append({"role": role, "content": text})
+                    store.write(log.Entry(kind=role, text=text))
 
     def add_passages(self, texts: Iterable[str]) -> None:
         """Put passages into the archive, many to a commit."""
@@ -95,6 +96,19 @@ class Subject:
         store.prepare("insert", {"content": text})
         with self.agent.db.transaction():
             store.insert(text)
+
+    def settle(self) -> None:
+        """Bring the indexes up to date, which the first search would do otherwise."""
+        for name in (LOG, ARCHIVE):
+            store = self.agent.stores[name]
+            store.prepare("search", {"query": "Miso"})
+            store.search("Miso")
+
+    def recall(self, question: str) -> str:
+        """A page of the conversation search, as the model gets it."""
+        store = self.agent.stores[LOG]
+        store.prepare("search", {"query": question})
+        return str(store.search(question))
 
     def search(self, question: str, k: int = 10, sources: Sequence[str] = ()) -> list[str]:
         """Contents of the archive's best k for a question, by the store's own retrieval."""

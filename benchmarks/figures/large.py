@@ -47,6 +47,7 @@ def make(path: Path, size: int) -> dict[str, Any]:
     agent = subject.Subject(path, gateway=subject.Canned())
     agent.add_messages(loop.past(size))
     agent.add_passages(texts.Language().texts(size))
+    agent.settle()
     agent.close()
     return {"s": time.perf_counter() - start}
 
@@ -70,6 +71,11 @@ def measured(path: Path) -> dict[str, Any]:
             samples.take(lambda q=question, s=sources: agent.search(q, 10, s))
         rows[f"{way} search, k=10, question embedded"] = _row(samples)
         rss[f"after {way} searches"] = measure.rss_mb()
+    samples = measure.Samples()
+    for question in language.texts(30, 12):
+        samples.take(lambda q=question: agent.recall(q))
+    rows["conversation search, one page, question embedded"] = _row(samples)
+    rss["after conversation searches"] = measure.rss_mb()
     agent.close()
     rows["a step that replies"] = _stepped(path, 0)
     rows["a step in a turn of ten inserts and a reply"] = _stepped(path, 10)
