@@ -14,13 +14,14 @@ BENCH ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-slow bench lint format types tests clean
+.PHONY: help demo dev test test-slow bench lint format types tests reference clean
 
 help:
 	@echo "make demo       set up, then watch MemGPT page its memory against a fixed window (no key)"
 	@echo "make test       set up for development, then every check: ruff, mypy, tests, floors, docs"
 	@echo "make test-slow  the tests that take long: crash, determinism, wheel, large data"
 	@echo "make bench      the benchmarks, beside their peers"
+	@echo "make reference  write the parts of docs/reference that are made from the code"
 	@echo "make clean      remove the environments and what the checks left behind"
 
 demo: $(VENV)/.installed
@@ -49,6 +50,9 @@ test-slow: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed
 	@set -e; for figure in $(FIGURES); do $(RUN) benchmarks/run.py $$figure $(BENCH); done
+
+reference: $(VENV)/.installed-dev
+	$(RUN) -m tests.reference
 
 clean:
 	rm -rf $(VENV) .bench-venv .build build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
-from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -14,10 +13,10 @@ import pydantic
 import pytest
 
 from archgraph import errors, registry
-from archgraph.cli import main as cli_main
-from archgraph.spec import architecture
+from archgraph.spec import architecture, codes
+from archgraph.storage import migrations
 from archgraph.stores import base as stores
-from tests import pages
+from tests import pages, reference
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "archgraph"
@@ -38,17 +37,18 @@ WORDS = (
 )
 # fmt: on
 
+
+@pytest.mark.parametrize("page", pages.all_pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_parts_made_from_the_code_are_up_to_date(page: Path) -> None:
+    source = pages.text_of(page)
+    assert source == reference.renewed(source), "run `make reference`"
+
+
 # Commands
 
 
-def root_command() -> click.Group:
-    groups = [value for value in vars(cli_main).values() if isinstance(value, click.Group)]
-    assert groups, "archgraph.cli.main has no click group"
-    return max(groups, key=lambda group: len(group.list_commands(click.Context(group))))
-
-
 def all_commands() -> dict[str, click.Command]:
-    root = root_command()
+    root = reference.root_command()
     context = click.Context(root)
     found = {name: root.get_command(context, name) for name in root.list_commands(context)}
     return {name: command for name, command in found.items() if command is not None}
@@ -68,7 +68,7 @@ def options_of(command: click.Command) -> set[str]:
 def test_command_is_documented(name: str) -> None:
     text = section("commands.md", f"archgraph {name}")
     shown = set(re.findall(r"--[a-z][\w-]*", text))
-    assert shown == options_of(all_commands()[name])
+    assert shown - {"--help"} == options_of(all_commands()[name])
 
 
 def test_no_command_is_invented() -> None:
@@ -112,16 +112,9 @@ def keys_of(model: type[pydantic.BaseModel], seen: tuple[type, ...] = ()) -> set
     keys = set()
     for name, field in model.model_fields.items():
         keys.add(field.alias or name)
-        for inner in models_in(field.annotation):
+        for inner in reference.models_in(field.annotation):
             keys |= keys_of(inner, (*seen, model))
     return keys
-
-
-def models_in(annotation: object) -> Iterator[type[pydantic.BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
-        yield annotation
-    for part in getattr(annotation, "__args__", ()):
-        yield from models_in(part)
 
 
 def test_every_key_of_the_language_is_documented() -> None:
@@ -139,36 +132,16 @@ def test_every_key_of_the_language_is_documented() -> None:
 # Problems, extras, plugin groups, variables
 
 
-def string(node: ast.expr | None) -> str | None:
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
-    return None
+def strings(file: Path) -> set[str]:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    constants = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return {value for value in constants if isinstance(value, str)}
 
 
-def problem_codes(source: str) -> set[str]:
-    """Codes that a module gives to the problems it makes."""
-    codes = set()
-    for node in ast.walk(ast.parse(source)):
-        if not isinstance(node, ast.Call):
-            continue
-        named = [word.value for word in node.keywords if word.arg == "code"]
-        called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-        called = node.func.id if isinstance(node.func, ast.Name) else called
-        first = node.args[:1] if called == "Problem" else []
-        codes |= {code for code in map(string, [*named, *first]) if code}
-    return codes
-
-
-def test_every_problem_code_is_documented() -> None:
-    codes = {
-        code
-        for file in PACKAGE.rglob("*.py")
-        for code in problem_codes(file.read_text(encoding="utf-8"))
-    }
-    text = pages.text_of(pages.REFERENCE / "errors.md")
-    documented = set(re.findall(r"^\| `([a-z][a-z0-9-]+)` \|", text, re.MULTILINE))
-    assert codes
-    assert documented == codes
+def test_every_problem_code_is_used() -> None:
+    table = Path(codes.__file__)
+    used = {text for file in PACKAGE.rglob("*.py") if file != table for text in strings(file)}
+    assert set(codes.CODES) - used == set()
 
 
 def test_every_exception_is_documented() -> None:
@@ -203,6 +176,13 @@ def test_every_environment_variable_is_documented() -> None:
     }
     shown = pages.words_in_code(pages.text_of(pages.REFERENCE / "commands.md"))
     assert used - shown == set()
+
+
+def test_every_table_of_the_agent_file_is_documented() -> None:
+    text = pages.text_of(pages.REFERENCE / "files.md")
+    documented = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+    tables = set(re.findall(r"CREATE TABLE (\w+)", migrations.TABLES))
+    assert documented == tables | set(migrations.BOOKKEEPING)
 
 
 # Pages

@@ -1,6 +1,6 @@
 """What the pages show is what happens: their code, files and commands are run, page by page.
 
-The blocks of one page run in order in one empty folder: a YAML block with `title=NAME` becomes a
+The blocks of one page run in order in one empty folder: a block with `title=NAME` becomes that
 file, a Python block shares its names with the next, a console block's commands are run and their
 output compared, where `...` stands for anything.
 """
@@ -20,7 +20,7 @@ import archgraph
 from tests import pages
 from tests.conftest import ROOT
 
-RUN = ("python", "yaml", "console", "jsonl")
+RUN = ("python", "yaml", "console")
 
 
 def runnable(page: Path) -> bool:
@@ -36,21 +36,30 @@ def test_page_is_true(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, Any] = {"__name__": "page"}
     for block in pages.blocks(page):
+        # files first: a YAML block may name a template that stands below it
+        write_file(block)
+    for block in pages.blocks(page):
         place = f"{page.relative_to(ROOT)}:{block.line}"
         if block.language == "python":
             # empty lines in front make tracebacks point into the page
             exec(compile("\n" * block.line + block.text, str(page), "exec"), namespace)
-        elif block.language == "jsonl":
-            Path(block.option("title")).write_text(block.text, encoding="utf-8")
         elif block.language == "yaml":
             check_yaml(block, place)
         elif block.language == "console":
             run_console(block, place)
 
 
+def write_file(block: pages.Block) -> None:
+    if title := block.option("title"):
+        Path(title).parent.mkdir(parents=True, exist_ok=True)
+        Path(title).write_text(block.text, encoding="utf-8")
+
+
 def check_yaml(block: pages.Block, place: str) -> None:
-    name = block.option("title") or f"block_{block.line}.yaml"
-    Path(name).write_text(block.text, encoding="utf-8")
+    name = block.option("title")
+    if not name:
+        name = f"block_{block.line}.yaml"
+        Path(name).write_text(block.text, encoding="utf-8")
     if is_architecture(block.text):
         problems = [str(p) for p in archgraph.check(name) if p.severity == "error"]
         assert problems == [], place
