@@ -86,7 +86,7 @@ def verb_page(title: str, verb: tools.Verb) -> str:
         (
             f"`{argument}`",
             schema.get("type", "string") + choices(schema),
-            "required" if argument in needed else f"`{plain(schema.get('default'))}`",
+            "required" if argument in needed else shown(schema.get("default")),
             schema.get("description", ""),
         )
         for argument, schema in properties.items()
@@ -117,7 +117,7 @@ def keys_of_model(model: type[pydantic.BaseModel]) -> str:
         (
             f"`{field.alias or name}`",
             kind_of(field.annotation, field.metadata),
-            "required" if field.is_required() else f"`{plain(default_of(field))}`",
+            "required" if field.is_required() else shown(default_of(field)),
             " ".join((field.description or "").split()),
         )
         for name, field in model.model_fields.items()
@@ -221,10 +221,12 @@ def quoted(words: Any) -> str:
     return ", ".join(f"`{plain(word)}`" for word in words)
 
 
+def shown(default: object) -> str:
+    return "" if default is None else f"`{plain(default)}`"
+
+
 def plain(value: object) -> str:
     """A value as YAML would have it, on one line."""
-    if value is None:
-        return "none"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, pydantic.BaseModel):

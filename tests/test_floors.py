@@ -6,6 +6,8 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -82,6 +84,23 @@ def test_planted_imports_break_every_contract(copy: Path) -> None:
 
     assert result.returncode != 0
     assert {contract for _, _, contract in SEEDS.values()} <= broken(result.stdout)
+
+
+def test_no_library_is_fetched_by_name_outside_its_home() -> None:
+    """`import_module("litellm")` is an import too, which the linter cannot see."""
+    linter = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = {c["id"]: c for c in linter["tool"]["importlinter"]["contracts"]}
+    homes = contracts["homes"]
+    guests = [pair.split(" -> ") for pair in homes["ignore_imports"]]
+    fetched = re.compile(r"""import_module\(\s*["'](\w+)""")
+    astray = []
+    for file in (ROOT / "archgraph").rglob("*.py"):
+        module = ".".join(file.relative_to(ROOT).with_suffix("").parts)
+        for library in fetched.findall(file.read_text(encoding="utf-8")):
+            allowed = any(fnmatch(module, home) for home, guest in guests if guest == library)
+            if library in homes["forbidden_modules"] and not allowed:
+                astray.append(f"{module} fetches {library}")
+    assert astray == []
 
 
 def test_a_module_without_a_floor_is_reported(copy: Path) -> None:
