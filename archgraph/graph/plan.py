@@ -79,6 +79,8 @@ class TriggerPlan:
     `at` (cron), `idle` (seconds without input), `crosses` (a store's measure), `signal`.
     `event` is `node.name`, for example `window.pressure`, `main.turn`, `recall.write`,
     `agent.opened`. `say` is a template whose text is put into the thread's log when it fires.
+    `mode` is `foreground`, `background`, or `note`: the thread is told (`say`) at its next step,
+    but does not become due.
     """
 
     kind: str
@@ -89,8 +91,13 @@ class TriggerPlan:
     measure: str = ""
     over: float = 0.0
     say: str = ""
-    background: bool = False
+    mode: str = "foreground"
     busy: str = "coalesce"
+
+    @property
+    def background(self) -> bool:
+        """Whether its runs take their steps between the user's turns."""
+        return self.mode == "background"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +145,6 @@ class ThreadPlan:
     template in `Plan.prompts`. `refresh` is `step`, `turn` or `eviction`: when the system prompt
     is rendered again. `thoughts` is `argument` (an injected first argument), `text` or `none`.
     `protocol` is `native` or `text` (JSON in text). `overflow` is `evict` or `fail`.
-    `tool_result_cap` is in tokens.
     """
 
     name: str
@@ -155,8 +161,6 @@ class ThreadPlan:
     thoughts: str = "argument"
     protocol: str = "native"
     overflow: str = "evict"
-    tool_result_cap: int = 800
-    message_cap: int = 800
     options: Mapping[str, Any] = field(default_factory=dict)
 
 

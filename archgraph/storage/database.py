@@ -44,6 +44,7 @@ class Database:
         self.writable = writable
         self.clock: clocks.Clock = clocks.WallClock()
         self.actor = Actor()
+        self.saved_time = 0.0
         self.version = int(self.meta("version") or 0)
         self.seed = int(self.meta("seed") or 0)
         self._lock = lock
@@ -91,10 +92,15 @@ class Database:
             yield self.version
             self.execute("UPDATE meta SET value = ? WHERE key = 'version'", (str(self.version),))
             self.connection.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             self.version -= 1
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
+            if isinstance(error, driver.driver().module.OperationalError):
+                raise errors.MachineError(
+                    f"{self.path} could not be written ({error}); nothing of this commit was "
+                    "kept, all before it is safe. Make room on the disk and open it again"
+                ) from error
             raise
 
     def new_id(self, prefix: str = "") -> str:

@@ -56,7 +56,7 @@ CREATE TABLE turn(
 CREATE TABLE step(
   id INTEGER PRIMARY KEY, turn INTEGER, thread TEXT NOT NULL, run INTEGER NOT NULL,
   kind TEXT NOT NULL, tick INTEGER NOT NULL, at REAL NOT NULL, prompt INTEGER, window TEXT NOT NULL,
-  request TEXT NOT NULL, reply TEXT, status TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '',
+  request INTEGER NOT NULL, reply TEXT, status TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '',
   prompt_tokens INTEGER, completion_tokens INTEGER, cached_tokens INTEGER, cost REAL,
   window_tokens INTEGER NOT NULL, prefix REAL NOT NULL, born INTEGER NOT NULL, closed INTEGER);
 CREATE INDEX step_by_tick ON step(tick);

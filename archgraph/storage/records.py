@@ -50,15 +50,18 @@ class Record:
 
 
 class Records:
-    """The rows of one store. `as_of` reads them as they were after that commit."""
+    """The rows of one store. `as_of` reads them as they were after that commit.
+
+    `live` is the SQL condition that a row is alive then.
+    """
 
     def __init__(self, db: database.Database, store: str, as_of: int | None = None) -> None:
         self.db = db
         self.store = store
         self.as_of = as_of
-        self._live = "died IS NULL"
+        self.live = "died IS NULL"
         if as_of is not None:
-            self._live = f"born <= {int(as_of)} AND (died IS NULL OR died > {int(as_of)})"
+            self.live = f"born <= {int(as_of)} AND (died IS NULL OR died > {int(as_of)})"
 
     def add(self, record: Record) -> Record:
         """Write a new record; id, times, writer and commit are filled in where they are empty."""
@@ -103,11 +106,16 @@ class Records:
     ) -> list[Record]:
         """Living records that fulfil a condition, in order."""
         sql = (
-            f"SELECT {_COLUMNS} FROM record WHERE store = ? AND {self._live} AND ({where}) "
+            f"SELECT {_COLUMNS} FROM record WHERE store = ? AND {self.live} AND ({where}) "
             f"ORDER BY {order} LIMIT ? OFFSET ?"
         )
         rows = self.db.execute(sql, (self.store, *parameters, limit, offset))
         return [_record(row) for row in rows]
+
+    def rows_after(self, seq: int, limit: int) -> list[Record]:
+        """Every row after a number, the dead too, in order: what a search index takes in."""
+        sql = f"SELECT {_COLUMNS} FROM record WHERE store = ? AND seq > ? ORDER BY seq LIMIT ?"
+        return [_record(row) for row in self.db.execute(sql, (self.store, seq, limit))]
 
     def by_seq(self, seqs: Sequence[int]) -> dict[int, Record]:
         """Living records by their row number."""
@@ -115,20 +123,25 @@ class Records:
         for start in range(0, len(seqs), 500):
             part = seqs[start : start + 500]
             marks = ",".join("?" * len(part))
-            sql = f"SELECT {_COLUMNS} FROM record WHERE seq IN ({marks}) AND {self._live}"
+            sql = f"SELECT {_COLUMNS} FROM record WHERE seq IN ({marks}) AND {self.live}"
             found |= {row[0]: _record(row) for row in self.db.execute(sql, part)}
         return found
 
+    def row(self, seq: int) -> Record:
+        """A record by its row number, living or not."""
+        sql = f"SELECT {_COLUMNS} FROM record WHERE seq = ? AND store = ?"
+        return _record(self.db.one(sql, (seq, self.store)))
+
     def count(self, where: str = "1", parameters: Sequence[Any] = ()) -> int:
         """How many living records fulfil a condition."""
-        sql = f"SELECT count(*) FROM record WHERE store = ? AND {self._live} AND ({where})"
+        sql = f"SELECT count(*) FROM record WHERE store = ? AND {self.live} AND ({where})"
         return int(self.db.value(sql, (self.store, *parameters)))
 
     def total(self, column: str) -> float:
         """The sum of a numeric column (`tokens`, `importance`, `strength`) over living records."""
         if column not in ("tokens", "importance", "strength"):
             raise ValueError(f"no numeric column {column!r}")
-        sql = f"SELECT coalesce(sum({column}), 0) FROM record WHERE store = ? AND {self._live}"
+        sql = f"SELECT coalesce(sum({column}), 0) FROM record WHERE store = ? AND {self.live}"
         return float(self.db.value(sql, (self.store,)))
 
     def history(self, id: str) -> list[Record]:

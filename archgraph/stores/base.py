@@ -133,6 +133,9 @@ class Store:
     def prepare(self, verb_name: str, arguments: Mapping[str, Any]) -> None:
         """Do slow outside work (embedding) for a coming call, before the commit begins."""
 
+    def forget(self) -> None:
+        """Drop what is cached from the records: a write was rolled back."""
+
     def wrote(self, **payload: Any) -> None:
         """Tell the runtime that the store has changed."""
         self.context.emit(self.name, "write", payload)

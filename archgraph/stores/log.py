@@ -141,11 +141,27 @@ class Log(base.Store):
 
     def render(self, view: base.View) -> str:
         """A transcript, one line a message, as a thread reads another's conversation."""
-        found = self.records.select(
-            "seq > ? AND seq <= ?", (view.after, view.upto if view.upto is not None else 1 << 62)
-        )
-        lines = [line for line in map(self.line, found) if line]
-        return base.cut("\n".join(lines), view.cap, self.context.count)
+        return self.transcript(view)[0]
+
+    def transcript(self, view: base.View) -> tuple[str, int]:
+        """The spoken messages after `view.after`, as many as `view.cap` holds, and the last row.
+
+        With `view.thread`, those of users and of that thread. What does not fit is left for the
+        next reading, so that nothing is lost.
+        """
+        upto = view.upto if view.upto is not None else 1 << 62
+        who = "(thread IS NULL OR thread = ?)" if view.thread else "?"
+        where, values = f"seq > ? AND seq <= ? AND {who}", (view.after, upto, view.thread or 1)
+        lines, last, room = [], view.after, view.cap or 1 << 30
+        for record in self.records.select(where, values):
+            line = base.cut(self.line(record), self.options.message_cap, self.context.count)
+            if line:
+                room -= self.context.count(line) + 1
+                if room < 0 and lines:
+                    break
+                lines.append(line)
+            last = record.seq
+        return "\n".join(lines), last
 
     def line(self, record: base.Record) -> str:
         """One record as a line of a transcript; empty for machinery."""
@@ -205,6 +221,15 @@ class Log(base.Store):
         """Embed a coming query, and what is not yet indexed, before the commit begins."""
         if verb_name == "search":
             self.index.prepare(str(arguments.get("query", "")))
+
+    def lines(self, query: str, k: int) -> list[str]:
+        """The `k` best messages for a query, as lines, oldest first."""
+        hits, _ = self.index.search(query, self.options.retrieval, limit=k)
+        return [self._result(r) for r in sorted((h.record for h in hits), key=lambda r: r.seq)]
+
+    def forget(self) -> None:
+        """The count is read again."""
+        self._count = None
 
     def _result(self, record: base.Record) -> str:
         return base.cut(self.line(record), self.options.result_cap, self.context.count)

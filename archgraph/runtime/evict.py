@@ -1,0 +1,203 @@
+"""Eviction: the oldest messages leave a queue before the step that needs the room.
+
+A journalled step of its own, with its own model call when the queue summarises. If that call
+fails the messages are evicted without a summary, and the journal says so. Called by the scheduler.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from archgraph import errors, prompts
+from archgraph.graph import plan as plans
+from archgraph.llm import base as llm
+from archgraph.messages import Completion
+from archgraph.runtime import context, step, tick, world
+from archgraph.storage import database, journal
+from archgraph.stores import base, block, queue
+
+TRANSCRIPT_SHARE = 0.75
+"""The most of the summariser's window that evicted messages may take (MemGPT, memory.py)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What the window of the next step asks for: an eviction, a warning, or nothing."""
+
+    queue: str = ""
+    victims: tuple[base.WindowMessage, ...] = ()
+    warn: str = ""
+    overflow: str = ""
+
+
+def need(
+    w: world.World,
+    thread: plans.ThreadPlan,
+    state: tick.ThreadState,
+    window: context.Window,
+) -> Need:
+    """Measure the prompt about to be sent against the thresholds of the queues it shows."""
+    limit = thread.context_window - thread.max_tokens
+    for name in w.renderer.shown_queues(thread):
+        shown = cast(queue.Queue, w.stores[name])
+        at = shown.options.evict_at
+        line = limit if at == 1.0 else min(limit, tokens_of(at, thread))
+        if window.tokens > line and thread.overflow != "fail":
+            room = min(tokens_of(shown.options.evict_to, thread), limit - window.fixed)
+            messages = shown.window(w.renderer.view(thread, state))
+            victims = shown.victims(messages, int(room))
+            if victims:
+                return Need(queue=name, victims=tuple(victims))
+        warn = shown.options.warn_at
+        armed = f"pressure:{name}" not in state.disarmed
+        if warn is not None and armed and window.tokens >= tokens_of(warn, thread):
+            return Need(warn=name)
+    if window.tokens > limit:
+        text = (
+            f"the prompt takes {window.tokens} tokens, the window holds {limit} besides the answer"
+        )
+        return Need(overflow=text)
+    return Need()
+
+
+def tokens_of(threshold: float, thread: plans.ThreadPlan) -> float:
+    """A threshold in tokens: up to 1 it is a fraction of the thread's context window."""
+    return threshold * thread.context_window if threshold <= 1 else threshold
+
+
+def summarise(
+    w: world.World,
+    thread: plans.ThreadPlan,
+    state: tick.ThreadState,
+    event: tick.Tick,
+    wanted: Need,
+) -> tuple[int, str, Sequence[int]]:
+    """Ask for the summary of the victims and record it (commit 1 of the eviction).
+
+    Returns the step's number (0 if there was no model call), the summary and the rows evicted.
+    """
+    options = cast(queue.Queue, w.stores[wanted.queue]).options
+    rows = [message.seq for message in wanted.victims]
+    if options.evict == "drop":
+        return 0, "", rows
+    rule = options.evict
+    model = rule.model or thread.model
+    request, rows = _request(w, thread, rule, model, wanted)
+    try:
+        completion = step.answer(w, thread, request)
+    except errors.GatewayError as error:
+        with w.db.transaction():
+            row = step.failed_row(w, thread, state, event, "evict", step.text_of(error), rows)
+            journal.add_step(w.db, row)
+        return 0, "", rows
+    with w.db.transaction():
+        w.db.actor = database.Actor(thread.name, event.turn, None)
+        id = journal.add_step(w.db, _row(w, thread, state, event, request, completion, rows))
+    return id, completion.text, rows
+
+
+def resume(w: world.World, event: tick.Tick) -> tuple[int, str, Sequence[int]] | None:
+    """An eviction of this tick that was interrupted after its summary was recorded."""
+    row = journal.open_step(w.db, event.seq, "evict")
+    if row is None or row.reply is None:
+        return None
+    return row.id, str(row.reply["text"]), row.window
+
+
+def apply(
+    w: world.World,
+    thread: plans.ThreadPlan,
+    state: tick.ThreadState,
+    event: tick.Tick,
+    name: str,
+    summary: tuple[int, str, Sequence[int]],
+) -> None:
+    """Move the window and write the summary, within commit 2 of the eviction."""
+    id, text, rows = summary
+    shown = cast(queue.Queue, w.stores[name])
+    rule = shown.options.evict
+    if not id and rule == "drop":
+        row = step.failed_row(w, thread, state, event, "evict", "", rows)
+        id = journal.add_step(w.db, row)
+    if rule != "drop" and text:
+        target = cast(block.Block, w.stores[rule.summarize])
+        fitting = base.cut(text[: target.options.limit], target.options.text_cap(), w.count)
+        target.put(fitting[: target.options.limit])
+    shown.evict(w.renderer.view(thread, state), max(rows))
+    if id:
+        journal.close_step(w.db, id, "done")
+    journal.add_event(w.db, f"{name}.evicted", {"messages": len(rows), "summarised": bool(text)})
+
+
+def _request(
+    w: world.World,
+    thread: plans.ThreadPlan,
+    rule: queue.Summarize,
+    model: str,
+    wanted: Need,
+) -> tuple[llm.Request, list[int]]:
+    """The request for a summary of as many of the oldest victims as fit its window."""
+    old = cast(block.Block, w.stores[rule.summarize])
+    source = w.plan.prompts[rule.prompt]
+    system = prompts.render(source, {"limit": old.options.limit, "thread": thread.name})
+    room = TRANSCRIPT_SHARE * thread.context_window - w.count(system) - rule.max_tokens
+    lines, rows = [f"Summary so far:\n{old.text or '(none)'}\n\nMessages:"], []
+    room -= w.count(lines[0])
+    for message in wanted.victims:
+        line = _line(message)
+        room -= w.count(line) + 1
+        if room < 0 and rows:
+            break
+        lines.append(line)
+        rows.append(message.seq)
+    rows = _whole(wanted.victims, rows)
+    messages = [
+        {"role": "system", "content": system.strip()},
+        {"role": "user", "content": "\n".join(lines)},
+    ]
+    request = llm.Request(model, messages, max_tokens=rule.max_tokens, options=thread.options)
+    return request, rows
+
+
+def _whole(victims: Sequence[base.WindowMessage], rows: list[int]) -> list[int]:
+    """Take tool results along with the call that they answer."""
+    taken = len(rows)
+    while taken < len(victims) and victims[taken].wire["role"] == "tool":
+        taken += 1
+    return [message.seq for message in victims[:taken]]
+
+
+def _line(message: base.WindowMessage) -> str:
+    wire: dict[str, Any] = message.wire
+    body = wire.get("content") or ""
+    made = "; ".join(
+        f"calls {c['function']['name']}({c['function']['arguments']})"
+        for c in wire.get("tool_calls", ())
+    )
+    return f"{wire['role']}: {' '.join(filter(None, (body, made)))}"
+
+
+def _row(
+    w: world.World,
+    thread: plans.ThreadPlan,
+    state: tick.ThreadState,
+    event: tick.Tick,
+    request: llm.Request,
+    completion: Completion,
+    rows: Sequence[int],
+) -> journal.StepRow:
+    usage = completion.usage
+    sent = json.dumps(
+        {**json.loads(step.fixed_part(request)), "messages": list(request.messages)},
+        ensure_ascii=False,
+    )
+    return journal.StepRow(
+        id=0, turn=event.turn, thread=thread.name, run=state.run, kind="evict", tick=event.seq,
+        at=w.db.now(), prompt=None, window=rows, request=journal.intern_chunk(w.db, sent),
+        reply=completion.to_json(), status="replied", prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens, cached_tokens=usage.cached_tokens,
+        cost=usage.cost,
+    )  # fmt: skip

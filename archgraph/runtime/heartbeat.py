@@ -1,0 +1,114 @@
+"""The continue rule: does a thread take another step without input?
+
+Pure functions of the plan, what the thread remembers and what its last step came to. Called by
+the reducer only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from archgraph.graph import plan as plans
+from archgraph.runtime import tick
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether the run goes on. `reason` tells why a run was broken off; `nudge` is said first."""
+
+    go_on: bool
+    reason: str = ""
+    nudge: str = ""
+
+
+def account(thread: tick.ThreadState, outcome: tick.Outcome) -> tick.ThreadState:
+    """Count a step: calls per tool, failures in a row, the same failing call again."""
+    called = dict(thread.called)
+    for call in outcome.calls:
+        called[call.tool] = called.get(call.tool, 0) + call.ok
+    failed = [call for call in outcome.calls if not call.ok]
+    signature = failed[-1].signature if failed else ""
+    same = bool(signature) and signature == thread.last_failed
+    return replace(
+        thread,
+        steps=thread.steps + 1,
+        called={name: count for name, count in called.items() if count},
+        last_call=next(
+            (call.tool for call in reversed(outcome.calls) if call.ok), thread.last_call
+        ),
+        failures=thread.failures + 1 if failed else 0,
+        repeats=thread.repeats + 1 if same else int(bool(failed)),
+        last_failed=signature,
+    )
+
+
+def verdict(
+    plan: plans.Plan,
+    thread: plans.ThreadPlan,
+    after: tick.ThreadState,
+    outcome: tick.Outcome,
+    open_items: Mapping[str, float],
+) -> Verdict:
+    """Decide after a step. `open_items` are the `open` measures of stores, by store."""
+    rule = thread.heartbeat
+    if not outcome.calls and outcome.text and must_call(plan, thread):
+        after = replace(after, failures=after.failures + 1)
+        return _bounded(rule, after, Verdict(True, nudge=_call_a_tool(plan, thread)))
+    wanted = _wanted(plan, thread, after, outcome, open_items)
+    return _bounded(rule, after, wanted) if wanted.go_on else wanted
+
+
+def must_call(plan: plans.Plan, thread: plans.ThreadPlan) -> bool:
+    """Whether plain text of this thread is heard by nobody (it has a tool to reply or finish)."""
+    return any(plan.tools[name].verb in (plans.REPLY, plans.FINISH) for name in thread.tools)
+
+
+def _wanted(
+    plan: plans.Plan,
+    thread: plans.ThreadPlan,
+    after: tick.ThreadState,
+    outcome: tick.Outcome,
+    open_items: Mapping[str, float],
+) -> Verdict:
+    rule, good = thread.heartbeat, [call for call in outcome.calls if call.ok]
+    ends = {rule.until, *rule.rules.last} - {""}
+    if any(call.tool in ends or call.verb == plans.FINISH for call in good):
+        missing = [name for name in rule.rules.required if not after.called.get(name)]
+        if not missing:
+            return Verdict(bool(after.says or after.again))
+        return Verdict(True, nudge=f"Before you end you must call: {', '.join(missing)}.")
+    if after.says or after.again:
+        return Verdict(True)
+    if "failed" in rule.when and len(good) < len(outcome.calls):
+        return Verdict(True)
+    if "requested" in rule.when and any(call.heartbeat for call in good):
+        return Verdict(True)
+    if "called" in rule.when and any(call.verb != plans.REPLY for call in good):
+        return Verdict(True)
+    if "always" in rule.when and (outcome.calls or must_call(plan, thread)):
+        return Verdict(True)
+    if rule.while_open and open_items.get(rule.while_open, 0) > 0:
+        return Verdict(True)
+    missing = [name for name in rule.rules.required if not after.called.get(name)]
+    if missing:
+        return Verdict(True, nudge=f"Before you end you must call: {', '.join(missing)}.")
+    if good and good[-1].tool in rule.rules.then:
+        return Verdict(True)
+    return Verdict(False)
+
+
+def _bounded(rule: plans.HeartbeatPlan, after: tick.ThreadState, wanted: Verdict) -> Verdict:
+    if after.failures >= rule.max_failures:
+        return Verdict(False, f"{after.failures} failed steps in a row")
+    if after.repeats >= rule.max_repeats:
+        return Verdict(False, f"the same failing call {after.repeats} times")
+    if after.steps >= rule.max_steps:
+        return Verdict(False, f"max_steps ({rule.max_steps}) reached")
+    return wanted
+
+
+def _call_a_tool(plan: plans.Plan, thread: plans.ThreadPlan) -> str:
+    replies = [name for name in thread.tools if plan.tools[name].verb == plans.REPLY]
+    how = f"To be heard by the user, call {replies[0]}." if replies else "Act by calling a tool."
+    return f"Failed: you answered without calling a tool, so nobody heard you. {how}"

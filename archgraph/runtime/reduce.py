@@ -1,0 +1,329 @@
+"""The pure heart: (plan, state, tick, now) -> (state, commands).
+
+It decides which thread is due, when a run goes on, when a turn is over. It reads no store, asks
+no clock and calls no model; the scheduler performs its commands. Called by the scheduler for each
+tick, within the commit that records it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+from archgraph.graph import plan as plans
+from archgraph.runtime import cron, heartbeat, tick
+from archgraph.runtime.tick import AgentState, Command, ThreadState, Tick
+
+MAX_TURN_STEPS = 200
+"""Foreground steps of one turn over all threads; a turn that needs more ends as failed."""
+
+Result = tuple[AgentState, list[Command]]
+
+
+def reduce(plan: plans.Plan, state: AgentState, event: Tick, now: float) -> Result:
+    """Decide what a tick means."""
+    state, commands = _BY_KIND[event.kind](plan, state, event, now)
+    return _close_turn(state, commands)
+
+
+def _message(plan: plans.Plan, state: AgentState, event: Tick, now: float) -> Result:
+    state = replace(state, last_input=now, turns=state.turns + 1)
+    payload = event.payload
+    append = tick.Append(
+        "user", payload["text"], name=payload.get("name", ""), at=payload.get("at"),
+        key=payload.get("key", ""),
+    )  # fmt: skip
+    if event.kind == tick.OBSERVE:
+        kind = "assistant" if payload.get("role") == "assistant" else "user"
+        return _event(plan, state, "agent.message", {}, now, [replace(append, kind=kind)])
+    state = replace(state, turn=state.turns, turn_steps=0, failed="")
+    commands: list[Command] = [tick.OpenTurn(state.turn, event.kind), append]
+    for name, thread in plan.threads.items():
+        for trigger in thread.triggers:
+            if trigger.kind == "user_message":
+                state, more = _make_due(plan, state, name, trigger, state.turn, now)
+                commands += more
+    return _event(plan, state, "agent.message", {}, now, commands)
+
+
+def _step(plan: plans.Plan, state: AgentState, event: Tick, now: float) -> Result:
+    return state, [tick.Step(event.thread)]
+
+
+def _stepped(plan: plans.Plan, state: AgentState, event: Tick, now: float) -> Result:
+    """After a step that ended well: go on, wait, or end the run."""
+    outcome: tick.Outcome = event.payload["outcome"]
+    name, thread = event.thread, plan.threads[event.thread]
+    before = state.threads[name]
+    after = heartbeat.account(before, outcome)
+    state = replace(state, turn_steps=state.turn_steps + (not after.background))
+    if outcome.pause_minutes:
+        after = replace(after, paused_until=now + 60 * outcome.pause_minutes)
+    verdict = heartbeat.verdict(plan, thread, after, outcome, event.payload.get("open", {}))
+    if verdict.go_on and not after.background and state.turn_steps >= MAX_TURN_STEPS:
+        verdict = heartbeat.Verdict(False, f"the turn took {MAX_TURN_STEPS} steps")
+    if outcome.wait_minutes and verdict.reason == "":
+        return _wait(plan, state, name, after, outcome.wait_minutes, now)
+    commands: list[Command] = []
+    if verdict.go_on:
+        commands += [tick.Say(name, *said) for said in after.says]
+        if verdict.nudge:
+            commands.append(tick.Append("alert", verdict.nudge, thread=name))
+        state = _put(state, name, replace(after, says=(), again=False))
+        commands.append(_next_step(state, name, now))
+    else:
+        state, commands = _end_run(plan, _put(state, name, after), name, verdict.reason, now)
+    state, more = _event(plan, state, f"{name}.step", {}, now, [])
+    commands += more
+    if any(call.verb == plans.REPLY and call.ok for call in outcome.calls) or (
+        outcome.text and not heartbeat.must_call(plan, thread)
+    ):
+        state, more = _event(plan, state, f"{name}.reply", {}, now, [])
+        commands += more
+    return state, commands
+
+
+def _failed(plan: plans.Plan, state: AgentState, event: Tick, now: float) -> Result:
+    """The model could not answer: the run ends, its input is kept, its range is given again."""
+    return _end_run(plan, state, event.thread, str(event.payload["reason"]), now, failed=True)
+
+
+def _timer(plan: plans.Plan, state: AgentState, event: Tick, now: float) -> Result:
+    index = int(event.payload["trigger"])
+    trigger = plan.threads[event.thread].triggers[index]
+    resting = state.last_input + trigger.seconds
+    if trigger.kind == "idle" and resting > now:
+        return state, [_timer_tick(event.thread, index, trigger, resting)]
+    commands: list[Command] = []
+    if trigger.kind != "idle":
+        following = cron.following(trigger.cron, now) if trigger.kind == "at" else 0.0
+        due = following or now + trigger.seconds
+        commands.append(_timer_tick(event.thread, index, trigger, due))
+    if state.threads[event.thread].paused_until > now:
+        return state, [*commands, tick.Note("heartbeat.paused", {"thread": event.thread})]
+    turn = None if trigger.background else state.turn or None
+    state, more = _make_due(plan, state, event.thread, trigger, turn, now)
+    return state, commands + more
+
+
+def _wake(plan: plans.Plan, state: AgentState, event: Tick, now: float) -> Result:
+    """A waiting thread's time is over."""
+    thread = state.threads[event.thread]
+    if not thread.waiting_until:
+        return state, []
+    return _resume(state, event.thread, now)
+
+
+def _opened(plan: plans.Plan, state: AgentState, event: Tick, now: float) -> Result:
+    """The agent was opened; the first time, its timers begin to run."""
+    commands: list[Command] = []
+    if event.payload["first"]:
+        state = replace(
+            state, last_input=now, threads={name: ThreadState() for name in plan.threads}
+        )
+        for name, index, trigger in _triggers(plan, ("timer", "at")):
+            due = cron.following(trigger.cron, now) if trigger.cron else now + trigger.seconds
+            commands.append(_timer_tick(name, index, trigger, due))
+    return _event(plan, state, "agent.opened", event.payload, now, commands)
+
+
+def _reduce_event(plan: plans.Plan, state: AgentState, event: Tick, now: float) -> Result:
+    payload = dict(event.payload)
+    return _event(plan, state, payload.pop("name"), payload, now, [])
+
+
+def _measured(plan: plans.Plan, state: AgentState, event: Tick, now: float) -> Result:
+    """Values of measures after a commit: `crosses` fires on the way up, re-arms on the way down."""
+    commands: list[Command] = []
+    for name, index, trigger in _triggers(plan, ("crosses",)):
+        value = event.payload.get(trigger.measure)
+        if value is None:
+            continue
+        mark, thread = f"crosses:{index}", state.threads[name]
+        if value < trigger.over:
+            rest = tuple(item for item in thread.disarmed if item != mark)
+            state = _put(state, name, replace(thread, disarmed=rest))
+        elif mark not in thread.disarmed:
+            state = _put(state, name, replace(thread, disarmed=(*thread.disarmed, mark)))
+            turn = None if trigger.background else state.turn or None
+            state, more = _make_due(plan, state, name, trigger, turn, now)
+            commands += more
+    return state, commands
+
+
+def _event(
+    plan: plans.Plan,
+    state: AgentState,
+    name: str,
+    payload: Mapping[str, object],
+    now: float,
+    commands: list[Command],
+) -> Result:
+    """Count an event for every trigger that waits for it."""
+    for thread, index, trigger in _triggers(plan, ("event", "every", "signal")):
+        if trigger.event != name:
+            continue
+        present, mark = state.threads[thread], str(index)
+        count = present.counters.get(mark, 0) + 1
+        fires = count >= trigger.count
+        counters = {**present.counters, mark: 0 if fires else count}
+        state = _put(state, thread, replace(present, counters=counters))
+        if fires:
+            turn = None if trigger.background else state.turn or None
+            state, more = _make_due(plan, state, thread, trigger, turn, now)
+            commands = commands + more
+    for thread, index, trigger in _triggers(plan, ("idle",)) if name == "agent.message" else ():
+        commands = [*commands, tick.Cancel(thread, tick.TIMER)]
+        commands.append(_timer_tick(thread, index, trigger, now + trigger.seconds))
+    return state, commands
+
+
+def _make_due(
+    plan: plans.Plan,
+    state: AgentState,
+    name: str,
+    trigger: plans.TriggerPlan,
+    turn: int | None,
+    now: float,
+) -> Result:
+    """A trigger fired: begin a run, or do what `busy` says when one is going on."""
+    thread = state.threads[name]
+    says = ((trigger.say, trigger.event or trigger.kind),) if trigger.say else ()
+    if trigger.mode == "note":
+        return _put(state, name, replace(thread, says=thread.says + says)), []
+    if not thread.run:
+        begun = replace(
+            thread, run=thread.runs + 1, runs=thread.runs + 1, turn=turn, steps=0, failures=0,
+            repeats=0, last_failed="", called={}, last_call="", background=trigger.background,
+            says=(), again=False,
+        )  # fmt: skip
+        commands: list[Command] = [tick.Say(name, *said) for said in thread.says + says]
+        if not commands and trigger.kind != "user_message":
+            commands.append(tick.Append("heartbeat", _cause(trigger), thread=name))
+        state = _put(state, name, begun)
+        return state, [*commands, _next_step(state, name, now)]
+    if trigger.busy == "skip":
+        return state, []
+    if trigger.busy == "queue" and trigger.kind != "user_message":
+        kept = (*thread.queued, trigger.say)
+        return _put(state, name, replace(thread, queued=kept)), []
+    thread = replace(thread, says=thread.says + says, again=True)
+    commands = []
+    if thread.background and not trigger.background:
+        thread = replace(thread, background=False, turn=turn)
+        state = _put(state, name, thread)
+        if not thread.waiting_until:
+            commands = [tick.Cancel(name, tick.STEP), _next_step(state, name, now)]
+    return _put(state, name, thread), commands
+
+
+def _end_run(
+    plan: plans.Plan, state: AgentState, name: str, reason: str, now: float, failed: bool = False
+) -> Result:
+    """A run is over. Its range counts as consumed only when it ended well."""
+    thread = state.threads[name]
+    ended = replace(thread, run=0, again=False, waiting_until=0.0, upto={}, turn=None)
+    if not failed:
+        consumed = {store: row for store, row in thread.upto.items() if store != tick.RUN_START}
+        ended = replace(ended, cursor={**thread.cursor, **consumed})
+    state = _put(state, name, ended)
+    if reason and not thread.background:
+        state = replace(state, failed=reason)
+    commands: list[Command] = []
+    if reason:
+        commands.append(tick.Note("run.failed", {"thread": name, "reason": reason}))
+    if not failed:
+        event = f"{name}.turn" if thread.turn and not thread.background else f"{name}.run"
+        state, commands = _event(plan, state, event, {}, now, commands)
+    if not ended.run and ended.queued:
+        say, rest = ended.queued[0], ended.queued[1:]
+        state = _put(state, name, replace(state.threads[name], queued=rest))
+        mode = "background" if thread.background else "foreground"
+        trigger = plans.TriggerPlan("queued", say=say, mode=mode)
+        turn = None if thread.background else thread.turn
+        state, more = _make_due(plan, state, name, trigger, turn, now)
+        commands += more
+    return _wake_waiting(state, commands, now)
+
+
+def _wait(
+    plan: plans.Plan, state: AgentState, name: str, thread: ThreadState, minutes: int, now: float
+) -> Result:
+    """The thread goes on when background work is done, or when the time is over."""
+    until = now + 60 * minutes
+    state = _put(state, name, replace(thread, waiting_until=until))
+    wake = Tick(tick.WAKE, name, until, thread.background, thread.turn)
+    return _wake_waiting(state, [tick.Schedule(wake)], now)
+
+
+def _wake_waiting(state: AgentState, commands: list[Command], now: float) -> Result:
+    """When no background run is left, whoever waited for one goes on."""
+    working = [t for t in state.threads.values() if t.run and not t.waiting_until and t.background]
+    if working:
+        return state, commands
+    for name, thread in list(state.threads.items()):
+        if thread.run and thread.waiting_until:
+            state, more = _resume(state, name, now)
+            commands = [*commands, tick.Cancel(name, tick.WAKE), *more]
+    return state, commands
+
+
+def _resume(state: AgentState, name: str, now: float) -> Result:
+    state = _put(state, name, replace(state.threads[name], waiting_until=0.0))
+    return state, [_next_step(state, name, now)]
+
+
+def _close_turn(state: AgentState, commands: list[Command]) -> Result:
+    """A turn ends when no foreground run that belongs to it is left."""
+    if not state.turn:
+        return state, commands
+    if any(t.run and not t.background for t in state.threads.values()):
+        return state, commands
+    status = "failed" if state.failed else "done"
+    closing = tick.CloseTurn(state.turn, status, state.failed)
+    return replace(state, turn=0, failed=""), [*commands, closing]
+
+
+def _cause(trigger: plans.TriggerPlan) -> str:
+    """What a thread reads as the reason why it runs."""
+    if trigger.kind in ("timer", "at"):
+        return "Automated timer"
+    if trigger.kind == "idle":
+        return "Nobody has written for a while"
+    return f"Event: {trigger.event or trigger.measure or trigger.kind}"
+
+
+def _next_step(state: AgentState, name: str, now: float) -> tick.Schedule:
+    thread = state.threads[name]
+    return tick.Schedule(Tick(tick.STEP, name, now, thread.background, thread.turn))
+
+
+def _timer_tick(name: str, index: int, trigger: plans.TriggerPlan, due: float) -> tick.Schedule:
+    return tick.Schedule(Tick(tick.TIMER, name, due, True, None, {"trigger": index}))
+
+
+def _triggers(
+    plan: plans.Plan, kinds: tuple[str, ...]
+) -> Iterator[tuple[str, int, plans.TriggerPlan]]:
+    for name, thread in plan.threads.items():
+        for index, trigger in enumerate(thread.triggers):
+            if trigger.kind in kinds:
+                yield name, index, trigger
+
+
+def _put(state: AgentState, name: str, thread: ThreadState) -> AgentState:
+    return replace(state, threads={**state.threads, name: thread})
+
+
+_BY_KIND: dict[str, Callable[[plans.Plan, AgentState, Tick, float], Result]] = {
+    tick.MESSAGE: _message,
+    tick.OBSERVE: _message,
+    tick.STEP: _step,
+    tick.STEPPED: _stepped,
+    tick.FAILED: _failed,
+    tick.TIMER: _timer,
+    tick.WAKE: _wake,
+    tick.OPENED: _opened,
+    tick.EVENT: _reduce_event,
+    tick.MEASURED: _measured,
+}

@@ -1,0 +1,324 @@
+"""The heartbeat loop: take a due tick, reduce it, perform its commands; the one place that loops.
+
+Called by `agent`. A tick leaves the queue in the same commit that applies what it caused, so a
+killed process goes on from its last committed step.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from archgraph import clock, errors, prompts
+from archgraph.runtime import commit, evict, reduce, step, tick, world
+from archgraph.runtime.tick import AgentState, Tick
+from archgraph.storage import database, journal
+from archgraph.stores import log
+
+_PENDING = (
+    "SELECT kind, thread, due, background, turn, payload, seq FROM tick "
+    "WHERE died IS NULL AND due <= ? {} ORDER BY background, due, seq LIMIT 1"
+)
+
+
+class Scheduler:
+    """Runs the ticks of one agent."""
+
+    def __init__(self, w: world.World, state: AgentState) -> None:
+        self.w, self.state = w, state
+        self.spoken: list[tuple[str, str]] = []
+        self._measures = sorted(
+            {t.measure for p in w.plan.threads.values() for t in p.triggers if t.measure}
+        )
+        w.seen = {name: thread.seen for name, thread in state.threads.items()}
+
+    def accept(self, kind: str, payload: Mapping[str, Any], key: str | None = None) -> bool:
+        """Take an input into the queue; once this returns it is not lost.
+
+        False when an input of that key was accepted before.
+        """
+        db = self.w.db
+        if key is not None and db.value("SELECT 1 FROM tick WHERE key = ?", (key,)):
+            return False
+        with db.transaction():
+            self._insert(Tick(kind, due=db.now(), payload=payload), key)
+        return True
+
+    def run(self, *, background: bool, should_yield: Callable[[], bool] = lambda: False) -> None:
+        """Work off what is due: foreground only until the turn is over, or background too.
+
+        `should_yield` is asked between background steps: true gives way to an arriving message.
+        """
+        while (event := self._next()) is not None:
+            if event.background:
+                if not (background or self.state.turn) or should_yield():
+                    return
+            self._handle(event)
+
+    def wait_for_turn(self) -> None:
+        """Run until the open turn is over, letting time pass where a thread waits."""
+        self.run(background=False)
+        while self.state.turn:
+            due = self.w.db.value("SELECT min(due) FROM tick WHERE died IS NULL")
+            if due is None:
+                return
+            self.w.db.clock.sleep(max(0.0, due - self.w.db.now()))
+            self.run(background=False)
+
+    def advance_to(self, moment: float) -> None:
+        """Move a virtual clock to a moment; what falls due on the way is done at its own time."""
+        virtual = self.w.db.clock
+        if not isinstance(virtual, clock.VirtualClock):
+            return
+        while True:
+            self.run(background=True)
+            due = self.w.db.value(
+                "SELECT min(due) FROM tick WHERE died IS NULL AND due <= ?", (moment,)
+            )
+            if due is None or due <= virtual.now():
+                break
+            virtual.advance_to(due)
+        virtual.advance_to(moment)
+
+    def open(self, first: bool) -> None:
+        """Let the agent know that it was opened; the first time its stores begin."""
+        with self.commit():
+            if first:
+                for store in self.w.stores.values():
+                    store.start()
+            self._reduce(Tick(tick.OPENED, payload={"first": first}))
+
+    def commit(self) -> commit.Commit:
+        """A transaction whose failure leaves no trace in memory either."""
+        return commit.Commit(self)
+
+    def _next(self) -> Tick | None:
+        """The due tick that comes first; input waits until the open turn is over."""
+        db = self.w.db
+        busy = "AND kind NOT IN ('message', 'observe')" if self.state.turn else ""
+        row = db.one(_PENDING.format(busy), (db.now(),))
+        if row is None:
+            return None
+        kind, thread, due, background, turn, payload, seq = row
+        return Tick(kind, thread, due, bool(background), turn, json.loads(payload), seq)
+
+    def _handle(self, event: Tick) -> None:
+        if event.kind == tick.STEP:
+            self._step(event)
+            return
+        with self.commit():
+            self._kill(event)
+            self._reduce(event)
+
+    def _step(self, event: Tick) -> None:
+        """One step of a thread, evictions before it included."""
+        w, thread = self.w, self.w.plan.threads[event.thread]
+        replied = step.resume(w, event, self.state.threads[thread.name])
+        if replied is None:
+            try:
+                replied = self._ask(event)
+            except errors.GatewayError as error:
+                self._fail(event, step.text_of(error))
+                return
+        step.prepare(w, thread, replied)
+        started = clock.elapsed()
+        with self.commit():
+            w.db.actor = database.Actor(thread.name, event.turn, replied.id)
+            frozen = {
+                "upto": replied.window["upto"], "seen": replied.window["seen"],
+            }  # fmt: skip
+            self._remember(thread.name, frozen)
+            before = self.state.threads[thread.name]
+            outcome, done = step.apply(w, thread, before, replied)
+            journal.close_step(w.db, replied.id, "done")
+            self._kill(event)
+            self._reduce(
+                Tick(tick.STEPPED, thread.name, payload={"outcome": outcome, "open": self._open()})
+            )
+            times = (replied.render_ms, replied.model_ms, (clock.elapsed() - started) * 1000)
+            w.db.execute("INSERT OR REPLACE INTO timing VALUES (?, ?, ?, ?, 0)",
+                         (replied.id, *times))  # fmt: skip
+        self.spoken += [(thread.name, text) for text in done.spoken]
+        step.tell(w, thread, replied, done)
+
+    def _ask(self, event: Tick) -> step.Replied:
+        """Build the window, make room where it is needed, warn where it is due, ask."""
+        w, thread = self.w, self.w.plan.threads[event.thread]
+        interrupted = evict.resume(w, event)
+        if interrupted is not None:
+            self._evict(event, self._queue_of(interrupted[2]), interrupted)
+        while True:
+            started = clock.elapsed()
+            state = self.state.threads[thread.name]
+            window = w.renderer.build(thread, state)
+            wanted = evict.need(w, thread, state, window)
+            if wanted.queue:
+                summary = evict.summarise(w, thread, state, event, wanted)
+                self._evict(event, wanted.queue, summary)
+            elif wanted.warn:
+                self._warn(event, wanted.warn, window.tokens)
+            elif wanted.overflow:
+                raise errors.ContextOverflow(wanted.overflow)
+            else:
+                break
+        render_ms = (clock.elapsed() - started) * 1000
+        return step.ask(w, thread, state, window, event, render_ms)
+
+    def _evict(self, event: Tick, name: str, summary: tuple[int, str, Any]) -> None:
+        w, thread = self.w, self.w.plan.threads[event.thread]
+        with self.commit():
+            w.db.actor = database.Actor(thread.name, event.turn, summary[0] or None)
+            state = self.state.threads[thread.name]
+            evict.apply(w, thread, state, event, name, summary)
+        w.notify("evict", thread.name, f"{len(summary[2])} messages left {name}", queue=name)
+
+    def _queue_of(self, rows: Any) -> str:
+        """The queue over the log that holds these rows."""
+        store = self.w.db.value("SELECT store FROM record WHERE seq = ?", (rows[0],))
+        return next(
+            name
+            for name, part in self.w.stores.items()
+            if getattr(part.options, "over", "") == store
+        )
+
+    def _warn(self, event: Tick, name: str, tokens: int) -> None:
+        with self.commit():
+            self.w.db.actor = database.Actor(event.thread, event.turn, None)
+            payload = {"thread": event.thread, "tokens": tokens}
+            journal.add_event(self.w.db, f"{name}.pressure", payload)
+            self._reduce(Tick(tick.EVENT, payload={"name": f"{name}.pressure", **payload}))
+        self.w.notify("event", event.thread, f"{name} is filling up ({tokens} tokens)")
+
+    def _fail(self, event: Tick, reason: str) -> None:
+        w, thread = self.w, self.w.plan.threads[event.thread]
+        with self.commit():
+            w.db.actor = database.Actor(thread.name, event.turn, None)
+            state = self.state.threads[thread.name]
+            journal.add_step(w.db, step.failed_row(w, thread, state, event, "step", reason))
+            self._kill(event)
+            self._reduce(Tick(tick.FAILED, thread.name, payload={"reason": reason}))
+        w.notify("fault", thread.name, reason)
+
+    def _reduce(self, event: Tick) -> None:
+        """Reduce a tick and perform what it asks, then what its writes cause, in this commit."""
+        w, waiting = self.w, [event]
+        while waiting:
+            present = waiting.pop(0)
+            before = self.state
+            self.state, commands = reduce.reduce(w.plan, before, present, w.db.now())
+            self._mark_runs(before)
+            for command in commands:
+                self._perform(command)
+            for name, payload in w.take_events():
+                waiting.append(Tick(tick.EVENT, payload={**payload, "name": name}))
+            if not waiting and self._measures and present.kind != tick.MEASURED:
+                waiting.append(Tick(tick.MEASURED, payload=self._measured()))
+
+    def _perform(self, command: tick.Command) -> None:
+        _PERFORM[type(command)](self, command)
+
+    def _append(self, command: tick.Append) -> None:
+        w = self.w
+        entry = log.Entry(
+            command.kind, command.text, name=command.name, at=command.at, key=command.key
+        )
+        logs = [w.log_of(command.thread)] if command.thread else w.input_logs()
+        actor = w.db.actor
+        w.db.actor = database.Actor(command.thread or None, self._turn_of(command.thread), None)
+        for target in logs:
+            target.write(entry)
+        w.db.actor = actor
+
+    def _turn_of(self, thread: str) -> int | None:
+        turn = self.state.threads[thread].turn if thread else self.state.turn
+        return turn or None
+
+    def _say(self, command: tick.Say) -> None:
+        plan = self.w.plan
+        thread = plan.threads[command.thread]
+        values = {
+            "thread": thread.name,
+            "event": command.event,
+            "tools": [plan.tools[name] for name in thread.tools],
+            "now": clock.stamp(self.w.db.now()),
+        }
+        text = prompts.render(plan.prompts[command.template], values)
+        kind = "login" if command.event == "agent.opened" else "alert"
+        self._append(tick.Append(kind, text.strip(), thread=thread.name))
+
+    def _schedule(self, command: tick.Schedule) -> None:
+        self._insert(command.tick, None)
+
+    def _cancel(self, command: tick.Cancel) -> None:
+        self.w.db.execute(
+            "UPDATE tick SET died = ? WHERE died IS NULL AND thread = ? AND kind = ?",
+            (self.w.db.version, command.thread, command.kind),
+        )
+
+    def _open_turn(self, command: tick.OpenTurn) -> None:
+        sql = "INSERT INTO turn(id, cause, started, status, born) VALUES (?, ?, ?, 'open', ?)"
+        db = self.w.db
+        db.execute(sql, (command.turn, command.cause, db.now(), db.version))
+
+    def _close_turn(self, command: tick.CloseTurn) -> None:
+        sql = "UPDATE turn SET status = ?, reason = ?, ended = ?, closed = ? WHERE id = ?"
+        db = self.w.db
+        values = (command.status, command.reason, db.now(), db.version, command.turn)
+        db.execute(sql, values)
+
+    def _note(self, command: tick.Note) -> None:
+        journal.add_event(self.w.db, command.name, command.payload)
+
+    def _insert(self, event: Tick, key: str | None) -> None:
+        db = self.w.db
+        db.execute(
+            "INSERT INTO tick(kind, thread, due, background, turn, payload, key, born)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                event.kind, event.thread, event.due, int(event.background), event.turn,
+                json.dumps(event.payload, ensure_ascii=False), key, db.version,
+            ),
+        )  # fmt: skip
+
+    def _kill(self, event: Tick) -> None:
+        self.w.db.execute("UPDATE tick SET died = ? WHERE seq = ?", (self.w.db.version, event.seq))
+
+    def _open(self) -> dict[str, float]:
+        """The `open` measures that `while` rules look at."""
+        named = {p.heartbeat.while_open for p in self.w.plan.threads.values()} - {""}
+        return {name: self.w.stores[name].measure("open") for name in named}
+
+    def _measured(self) -> dict[str, float]:
+        found = {}
+        for path in self._measures:
+            store, _, measure = path.partition(".")
+            found[path] = self.w.stores[store].measure(measure)
+        return found
+
+    def _mark_runs(self, before: AgentState) -> None:
+        """Note for each run that begins where the log stood before it."""
+        for name, thread in self.state.threads.items():
+            old = before.threads.get(name)
+            if thread.run and (old is None or old.run != thread.run):
+                row = self.w.db.value("SELECT max(seq) FROM record") or 0
+                self._remember(name, {"upto": {tick.RUN_START: row}})
+
+    def _remember(self, name: str, changes: Mapping[str, Any]) -> None:
+        thread = self.state.threads[name]
+        if any(getattr(thread, key) != value for key, value in changes.items()):
+            changed = replace(thread, **changes)
+            self.state = replace(self.state, threads={**self.state.threads, name: changed})
+        self.w.seen[name] = self.state.threads[name].seen
+
+
+_PERFORM: dict[type, Callable[[Scheduler, Any], None]] = {
+    tick.Append: Scheduler._append,
+    tick.Say: Scheduler._say,
+    tick.Schedule: Scheduler._schedule,
+    tick.Cancel: Scheduler._cancel,
+    tick.OpenTurn: Scheduler._open_turn,
+    tick.CloseTurn: Scheduler._close_turn,
+    tick.Note: Scheduler._note,
+}

@@ -1,0 +1,129 @@
+"""Everything that one living agent is made of: plan, file, stores, gateways.
+
+Made when an agent opens; handed to the renderer, the step and the scheduler. Decides nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from archgraph import registry
+from archgraph.graph import plan as plans
+from archgraph.llm import base as llm
+from archgraph.llm import tokens
+from archgraph.runtime import context
+from archgraph.storage import database
+from archgraph.stores import base, log
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What an observer is told while an agent works.
+
+    kind: `delta` and `thought` (pieces of text), `call`, `result`, `reply`, `step`, `evict`,
+    `retry` or `fault`. `text` is for people; `data` holds the details.
+    """
+
+    kind: str
+    thread: str
+    text: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+Watch = Callable[[Notice], None]
+
+
+class World:
+    """The parts of a living agent, and the small questions that all of them ask."""
+
+    def __init__(
+        self,
+        plan: plans.Plan,
+        db: database.Database,
+        gateway_for: Callable[[str, Mapping[str, Any]], llm.Gateway],
+        embedder: Callable[[], llm.Embedder],
+        as_of: int | None = None,
+    ) -> None:
+        self.plan, self.db = plan, db
+        self.watch: Watch | None = None
+        self.approve: Callable[[str, Mapping[str, Any]], bool] = lambda tool, arguments: False
+        self.emitted: list[tuple[str, Mapping[str, Any]]] = []
+        self._gateway_for = gateway_for
+        self._gateways: dict[str, llm.Gateway] = {}
+        self.count = counter(plan)
+        shared = base.Context(db, self.count, embedder, self.store, self._emit, self._seen, as_of)
+        self.stores: dict[str, base.Store] = {}
+        for name, part in plan.stores.items():
+            kind = registry.get("stores", part.type)
+            self.stores[name] = kind(name, kind.Options(**part.options), shared)
+        self.renderer = context.Renderer(plan, self.stores, db, self.count)
+        self.seen: dict[str, Mapping[str, int]] = {}
+
+    def store(self, name: str) -> base.Store:
+        """A store by name."""
+        return self.stores[name]
+
+    def log_of(self, thread: str) -> log.Log:
+        """The log that a thread keeps its messages in."""
+        return cast(log.Log, self.stores[self.plan.threads[thread].log])
+
+    def input_logs(self) -> list[log.Log]:
+        """The logs of the threads that hear the user, each once; every log if none does."""
+        hearing = [
+            thread.log
+            for thread in self.plan.threads.values()
+            if any(trigger.kind == "user_message" for trigger in thread.triggers)
+        ] or [thread.log for thread in self.plan.threads.values()]
+        return [cast(log.Log, self.stores[name]) for name in dict.fromkeys(hearing)]
+
+    def gateway(self, model: str, options: Mapping[str, Any], protocol: str) -> llm.Gateway:
+        """The gateway to a model, opened once."""
+        key = f"{protocol}:{model}"
+        if key not in self._gateways:
+            gateway = self._gateway_for(model, options)
+            if protocol == "text":
+                from archgraph.llm import text_protocol
+
+                gateway = text_protocol.TextProtocol(gateway)
+            self._gateways[key] = gateway
+        return self._gateways[key]
+
+    def notify(self, kind: str, thread: str, text: str, **data: Any) -> None:
+        """Tell the observer, if there is one."""
+        if self.watch is not None:
+            self.watch(Notice(kind, thread, text, data))
+
+    def take_events(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """The events that stores reported since the last call."""
+        taken, self.emitted = self.emitted, []
+        return taken
+
+    def forget(self) -> None:
+        """Drop every cache: a commit was rolled back."""
+        self.emitted = []
+        self.renderer.forget()
+        for store in self.stores.values():
+            store.forget()
+
+    def forget_calls(self) -> None:
+        """Drop what stores cache: one call was rolled back, the commit goes on."""
+        for store in self.stores.values():
+            store.forget()
+
+    def _emit(self, store: str, event: str, payload: Mapping[str, Any]) -> None:
+        self.emitted.append((f"{store}.{event}", payload))
+
+    def _seen(self, thread: str, store: str) -> int:
+        return self.seen.get(thread, {}).get(store, 0)
+
+
+def counter(plan: plans.Plan) -> Callable[[str], int]:
+    """Counts tokens as the first thread's model does; a safety factor where that is unknown."""
+    first = next(iter(plan.threads.values()))
+    found = tokens.counter(first.model)
+    if found.factor == 1.0:
+        return found.count
+    return lambda text: math.ceil(found.count(text) * found.factor)
