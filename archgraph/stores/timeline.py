@@ -1,0 +1,76 @@
+"""The order of a store's utterances in memory: which rows stand beside which, and who speaks.
+
+Derived from the rows, so never saved. Used by `indexes` to let a found utterance raise those
+around it, and to know the names that a query may mean.
+"""
+
+from __future__ import annotations
+
+import bisect
+from array import array
+
+from archgraph.stores import text_index
+
+
+class Timeline:
+    """Rows in order, each with its time and its speaker; rows without a speaker stand alone."""
+
+    def __init__(self, gap: float = 3600.0) -> None:
+        self.gap = gap
+        self._rows = array("q")
+        self._times = array("d")
+        self._speakers = array("l")
+        self._known: dict[str, int] = {"": 0}
+        self._names: list[frozenset[str]] = [frozenset()]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def upto(self) -> int:
+        """The last row."""
+        return self._rows[-1] if self._rows else 0
+
+    def add(self, row: int, time: float, speaker: str, name: str) -> None:
+        """Append a row. `speaker` is empty if nobody said it; `name` is the author's, if known."""
+        code = self._known.setdefault(speaker, len(self._known))
+        if code == len(self._names):
+            self._names.append(frozenset(text_index.WORD.findall(name.lower())))
+        self._rows.append(row)
+        self._times.append(time)
+        self._speakers.append(code)
+
+    def cut(self, upto: int) -> None:
+        """Forget rows after a number."""
+        size = bisect.bisect_right(self._rows, upto)
+        for column in (self._rows, self._times, self._speakers):
+            del column[size:]
+
+    def near(self, row: int, count: int) -> list[int]:
+        """The `count` utterances after a row (before it, if negative), as far as one talk goes."""
+        place = bisect.bisect_left(self._rows, row)
+        if place == len(self._rows) or self._rows[place] != row or not self._speakers[place]:
+            return []
+        step = 1 if count > 0 else -1
+        found: list[int] = []
+        for other in range(place + step, place + count + step, step):
+            if not 0 <= other < len(self._rows) or not self._speakers[other]:
+                break
+            if abs(self._times[other] - self._times[other - step]) > self.gap:
+                break
+            found.append(self._rows[other])
+        return found
+
+    def named(self, query_words: frozenset[str]) -> set[int]:
+        """Codes of the speakers whose names share a word with the query."""
+        return {code for code, words in enumerate(self._names) if words & query_words}
+
+    def name_words(self) -> frozenset[str]:
+        """All words of all names."""
+        return frozenset().union(*self._names)
+
+    def speaker(self, row: int) -> int:
+        """The code of a row's speaker; 0 if it has none."""
+        place = bisect.bisect_left(self._rows, row)
+        known = place < len(self._rows) and self._rows[place] == row
+        return self._speakers[place] if known else 0
