@@ -228,6 +228,11 @@ def _default(schema: Mapping[str, Any], text: str) -> Any:
     return empty.get(kind, text)
 
 
+def about_self(store: str) -> bool:
+    """Whether a store's name says that it is about the agent itself."""
+    return bool(_SELF.search(store))
+
+
 def best_store(tool: Tool, text: str, barred: frozenset[str] = frozenset()) -> str:
     """The value of the store-choosing argument that fits a text best; empty if all are barred."""
     open_stores = [store for store in tool.stores if store not in barred]

@@ -1,0 +1,292 @@
+"""Decides what to do next: the rules of the offline policy, in their order.
+
+Called by `extractive.Extractive` with a read window and the tools that were sent. A decision
+depends on these two and on nothing else; what was tried before is seen in the window, so that no
+call is made twice and every search ends.
+
+In order: a text task where there are no tools; saving under memory pressure; background work of a
+thread that cannot reply; then the user's message, whose facts are saved before it is answered.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from archgraph.llm import extractive_answering as answering
+from archgraph.llm import extractive_facts as facts
+from archgraph.llm import extractive_searching as searching
+from archgraph.llm import extractive_tasks as tasks
+from archgraph.llm import extractive_tools as tools
+from archgraph.llm import extractive_words as words
+from archgraph.llm.extractive_reading import Event, Unit, Window
+
+MOST_CALLS = 30
+"""Calls per user message after which the policy answers with what it has."""
+
+_MOST_SAVES = 4
+_NOTE_WORDS = 150
+_REMEMBERED, _HEARD, _GREETING = "I'll remember that.", "I see.", "Hello! How can I help you?"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A tool to call, with its arguments."""
+
+    tool: tools.Tool
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What the policy does in one step: calls, or a text, or neither where all is done."""
+
+    calls: tuple[Call, ...] = ()
+    text: str = ""
+
+
+def decide(window: Window, kit: tools.Kit) -> Move:
+    """The next move."""
+    if not kit.tools:
+        return Move(text=_without_tools(window))
+    if window.alerted > window.asked or _pressed(window):
+        relief = _relieve(window, kit)
+        if relief:
+            return relief
+    if _in_background(window, kit):
+        return _consolidate(window, kit)
+    if window.message is None:
+        return _unasked(window, kit)
+    if _answered(window, kit):
+        return _end(window, kit)
+    return _attend(window, kit, window.message)
+
+
+def _without_tools(window: Window) -> str:
+    task = tasks.task_of(window)
+    if task:
+        return tasks.perform(task, window)
+    if window.message is None:
+        return ""
+    question = answering.question_in(window.message.text)
+    if question is None:
+        return _small_talk(window.message, False)
+    return searching.conclude(question, window)
+
+
+# --- the user's message --------------------------------------------------------------------------
+
+
+def _answered(window: Window, kit: tools.Kit) -> bool:
+    replies = {tool.name for tool in kit.of(tools.REPLY)}
+    if not replies:
+        return bool(window.told) and not _pressed(window)
+    tried = [attempt for attempt in window.since_asked if attempt.name in replies]
+    return any(attempt.ok for attempt in tried) or len(tried) > 1
+
+
+def _unasked(window: Window, kit: tools.Kit) -> Move:
+    """No user has said anything: greet once where something happened, else rest."""
+    greeted = any(event.kind in ("said", "result") for event in window.events)
+    if greeted or not any("login" in event.text or event.kind == "idle" for event in window.events):
+        return _end(window, kit)
+    return _reply(window, kit, _GREETING)
+
+
+def _attend(window: Window, kit: tools.Kit, message: Event) -> Move:
+    """Save what a message tells, then answer it."""
+    saving = _save_message(window, kit, message)
+    if saving and (saving.calls[0].tool.heartbeat or saving.calls[0].tool.role == tools.REPLACE):
+        return saving
+    then = _respond(window, kit, message, bool(saving))
+    if saving:
+        return Move(saving.calls + then.calls, then.text)
+    return then
+
+
+def _respond(window: Window, kit: tools.Kit, message: Event, saving: bool) -> Move:
+    question = answering.question_in(message.text)
+    if question is None or len(window.since_asked) >= MOST_CALLS:
+        done = saving or any(_is_write(kit, attempt.name) for attempt in window.since_asked)
+        if question is None:
+            return _reply(window, kit, _small_talk(message, done))
+        return _reply(window, kit, searching.conclude(question, window))
+    search = searching.next_search(question, window, kit)
+    if search is None:
+        return _reply(window, kit, searching.conclude(question, window))
+    arguments = tools.arguments(search.tool, True, "I look this up.", **search.given)
+    return Move((Call(search.tool, arguments),))
+
+
+def _small_talk(message: Event, saved: bool) -> str:
+    if saved:
+        return _REMEMBERED
+    return _HEARD if len(words.terms(message.text)) > 1 else _GREETING
+
+
+def _reply(window: Window, kit: tools.Kit, text: str) -> Move:
+    tool = kit.one(tools.REPLY)
+    if tool is None:
+        return Move(text=text)
+    arguments = tools.arguments(tool, False, "I answer the user.", text=text)
+    return Move((Call(tool, arguments),))
+
+
+def _end(window: Window, kit: tools.Kit) -> Move:
+    """Nothing is left to do: finish where there is a tool for that, else rest."""
+    tool = kit.one(tools.FINISH)
+    if tool is None or any(a.name == tool.name and a.ok for a in window.attempts):
+        return Move()
+    return Move((Call(tool, tools.arguments(tool, False, "Nothing is left to do.")),))
+
+
+# --- saving --------------------------------------------------------------------------------------
+
+
+def _is_write(kit: tools.Kit, name: str) -> bool:
+    tool = kit.named(name)
+    return tool is not None and tool.role in (tools.WRITE, tools.REWRITE, tools.REPLACE)
+
+
+def _save_message(window: Window, kit: tools.Kit, message: Event) -> Move | None:
+    written = [a for a in window.since_asked if _is_write(kit, a.name)]
+    if sum(a.ok for a in written) or len(written) >= _MOST_SAVES:
+        return None
+    news = facts.unsaved(facts.of_units(message.units), window)
+    return _write(window, kit, news, again=True)
+
+
+def _write(window: Window, kit: tools.Kit, news: Sequence[str], again: bool) -> Move | None:
+    """Save facts: over the line that they supersede, else where there is room."""
+    if not news:
+        return None
+    changed = _change(window, kit, news[0], again) if len(news) == 1 else None
+    if changed:
+        return changed
+    text = "\n".join(news)
+    place = _place(window, kit, text)
+    if place is None:
+        return None
+    tool, store = place
+    given = {"text": text, **({"store": store} if store else {})}
+    return Move((Call(tool, tools.arguments(tool, again, "This is worth keeping.", **given)),))
+
+
+def _change(window: Window, kit: tools.Kit, fact: str, again: bool) -> Move | None:
+    tool = kit.one(tools.REPLACE)
+    if tool is None or any(a.name == tool.name for a in window.attempts):
+        return None
+    open_blocks = [b for b in window.blocks if not tool.stores or b.label in tool.stores]
+    found = facts.superseded(fact, open_blocks)
+    if found is None:
+        return None
+    block, line = found
+    given = {"old": line, "new": fact, "store": block.label}
+    return Move((Call(tool, tools.arguments(tool, again, "This has changed.", **given)),))
+
+
+def _place(window: Window, kit: tools.Kit, text: str) -> tuple[tools.Tool, str] | None:
+    """The first write tool, and its store, that is neither full nor has failed just now."""
+    shown = {block.label for block in window.blocks}
+    writers = sorted(kit.of(tools.WRITE), key=lambda tool: not shown & set(tool.stores))
+    for tool in writers:
+        failed = [a.arguments for a in window.attempts if a.name == tool.name and not a.ok]
+        if not tool.stores:
+            if not failed:
+                return tool, ""
+            continue
+        barred = {str(arguments.get(tool.store)) for arguments in failed}
+        barred |= {b.label for b in window.blocks if b.limit and b.used + len(text) + 1 > b.limit}
+        store = tools.best_store(tool, text, frozenset(barred | _own(tool)))
+        if store:
+            return tool, store
+    return None
+
+
+def _own(tool: tools.Tool) -> set[str]:
+    """Stores about the agent itself, where there are others: users' facts do not belong there."""
+    own = {store for store in tool.stores if tools.about_self(store)}
+    return own if len(own) < len(tool.stores) else set()
+
+
+# --- pressure ------------------------------------------------------------------------------------
+
+
+def _pressed(window: Window) -> bool:
+    """Whether a pressure notice came after the last reply within this turn."""
+    return window.alerted >= 0 and window.alerted == len(window.events) - 1
+
+
+def _relieve(window: Window, kit: tools.Kit) -> Move | None:
+    """Save what would be lost, oldest first; None when that is done and work is left."""
+    writes = [a for a in window.attempts if _is_write(kit, a.name)]
+    waiting = window.message is not None and not _answered(window, kit)
+    if len(writes) < _MOST_SAVES:
+        told = [u for e in window.events if e.kind in ("user", "transcript") for u in e.units]
+        news = facts.unsaved(facts.of_units(_weighty(told)), window)
+        move = _write(window, kit, news, again=True)
+        if move:
+            return move
+    return None if waiting else _end(window, kit)
+
+
+def _weighty(units: Sequence[Unit]) -> list[Unit]:
+    return facts.weightiest([unit for unit in units if facts.tells(unit)], _NOTE_WORDS)
+
+
+# --- background ----------------------------------------------------------------------------------
+
+
+def _in_background(window: Window, kit: tools.Kit) -> bool:
+    """Whether this thread has no way to reply, and was not addressed by a user."""
+    if kit.of(tools.REPLY):
+        return False
+    return bool(kit.of(tools.FINISH)) or (
+        window.message is None and bool(kit.of(tools.WRITE, tools.REWRITE, tools.NOTE))
+    )
+
+
+def _consolidate(window: Window, kit: tools.Kit) -> Move:
+    """Save what the transcript tells, leave a note for others, and finish."""
+    units = _transcript(window)
+    news = facts.unsaved(facts.of_units(_weighty(units)), window)
+    tried = {attempt.name for attempt in window.attempts}
+    calls = len(window.attempts)
+    if news and calls < _MOST_SAVES:
+        move = _write(window, kit, news, again=True) or _rewrite(window, kit, news, tried)
+        if move:
+            return move
+    note = next((tool for tool in kit.of(tools.NOTE) if tool.name not in tried), None)
+    told = facts.of_units(facts.weightiest([u for u in units if facts.tells(u)], 30, 1))
+    if note and told and calls < _MOST_SAVES:
+        text = f"Keep in mind: {told[0]}"
+        return Move((Call(note, tools.arguments(note, True, "Others should know.", text=text)),))
+    return _end(window, kit)
+
+
+def _transcript(window: Window) -> list[Unit]:
+    """What was said by others: messages, transcripts, and sections whose lines carry times."""
+    said = [u for e in window.events if e.kind in ("user", "transcript", "note") for u in e.units]
+    return said + [unit for b in window.blocks for unit in b.units if unit.at is not None]
+
+
+def _rewrite(window: Window, kit: tools.Kit, news: Sequence[str], tried: set[str]) -> Move | None:
+    """Write a section anew: what it held, and the news, the oldest lines cut to fit."""
+    tool = next((tool for tool in kit.of(tools.REWRITE) if tool.name not in tried), None)
+    if tool is None:
+        return None
+    text = "\n".join(news)
+    store = tools.best_store(tool, text) if tool.stores else ""
+    block = next((b for b in window.blocks if b.label == store or not store), None)
+    lines = [*(block.text.splitlines() if block else ()), *news]
+    while block and block.limit and len(lines) > 1 and len("\n".join(lines)) > block.limit:
+        lines.pop(0)
+    given = {"text": "\n".join(lines), **({"store": store} if store else {})}
+    return Move((Call(tool, tools.arguments(tool, True, "I bring this up to date.", **given)),))
+
+
+def wire_arguments(call: Call) -> str:
+    """The arguments as JSON text, as a model would send them."""
+    return json.dumps(call.arguments, ensure_ascii=False)
