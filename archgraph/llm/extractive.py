@@ -12,19 +12,17 @@ Called by the runtime through `base.Gateway`. Knows no architecture; the rules s
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
-from archgraph.llm import base
+from archgraph.llm import base, call_ids, tokens
 from archgraph.llm import extractive_policy as policy
 from archgraph.llm import extractive_reading as reading
 from archgraph.llm import extractive_tools as tools
 from archgraph.messages import Completion, ToolCall, Usage, Wire
 
 NAME = "offline/extractive"
-_PER_MESSAGE = 4
 
 
 class Extractive:
@@ -43,14 +41,13 @@ class Extractive:
         kit = tools.read(() if request.tool_choice == "none" else request.tools)
         move = policy.decide(window, kit)
         calls = tuple(
-            ToolCall(
-                _call_id(request.messages, number), call.tool.name, policy.wire_arguments(call)
-            )
-            for number, call in enumerate(move.calls)
+            ToolCall(call_ids.derive(request, n), call.tool.name, policy.wire_arguments(call))
+            for n, call in enumerate(move.calls)
         )
-        text = _within(move.text, request.max_tokens)
+        counter = tokens.counter(NAME)
+        text = counter.cut(move.text, request.max_tokens, " …")
         said = text + "".join(call.name + call.arguments for call in calls)
-        usage = Usage(_prompt_tokens(request), _count(said))
+        usage = Usage(_prompt_tokens(request), counter.count(said))
         finish_reason = "tool_calls" if calls else "stop"
         return Completion(text, calls, usage, finish_reason, NAME)
 
@@ -59,36 +56,27 @@ class Extractive:
         return (yield from base.completed(self, request))
 
 
-def _call_id(messages: Sequence[Wire], number: int) -> str:
-    """An id that follows from the window alone."""
-    seen = json.dumps([len(messages), number, *messages[-3:]], sort_keys=True, default=str)
-    return f"call_{hashlib.blake2b(seen.encode(), digest_size=9).hexdigest()}"
-
-
-def _within(text: str, max_tokens: int) -> str:
-    """A text cut at a word to fit the tokens that were asked for at most."""
-    while text and _count(text) > max_tokens:
-        parts = text.split(" ")
-        text = " ".join(parts[: max(0, int(len(parts) * 0.9) - (len(parts) < 10))])
-    return text
-
-
 def _prompt_tokens(request: base.Request) -> int:
-    total = sum(_count(json.dumps(schema)) for schema in request.tools)
+    """As the counter counts a request, but each message is counted once and remembered."""
+    total = tokens.PER_REQUEST + _schema_tokens(json.dumps(list(request.tools)))
     for message in request.messages:
-        total += _PER_MESSAGE + _count(reading.plain(message.get("content")))
-        for call in message.get("tool_calls") or ():
-            total += _count(f"{call['function']['name']}{call['function']['arguments']}")
+        calls = [(c["function"]["name"], c["function"]["arguments"]) for c in _calls(message)]
+        name = str(message.get("name") or "")
+        total += _message_tokens(reading.plain(message.get("content")), name, tuple(calls))
     return total
 
 
+def _calls(message: Wire) -> Sequence[Wire]:
+    return message.get("tool_calls") or ()
+
+
+@functools.lru_cache(maxsize=256)
+def _schema_tokens(schemas: str) -> int:
+    return tokens.counter(NAME).count_tools(json.loads(schemas))
+
+
 @functools.lru_cache(maxsize=20_000)
-def _count(text: str) -> int:
-    return _counter()(text)
-
-
-@functools.cache
-def _counter() -> Callable[[str], int]:
-    from archgraph.llm import tokens  # loads a tokenizer
-
-    return tokens.counter(NAME)
+def _message_tokens(content: str, name: str, calls: tuple[tuple[str, str], ...]) -> int:
+    message: Wire = {"content": content, "name": name}
+    message["tool_calls"] = [{"function": {"name": n, "arguments": a}} for n, a in calls]
+    return tokens.counter(NAME).count_message(message)

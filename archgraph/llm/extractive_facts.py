@@ -32,6 +32,11 @@ def tells(unit: Unit) -> bool:
     return len(unit.stems - {own}) >= 2 or any(words.opaque(part) for part in unit.text.split())
 
 
+def personal(unit: Unit) -> bool:
+    """Whether a sentence speaks of its speaker."""
+    return bool(_FIRST_PERSON.search(unit.text))
+
+
 def noted(unit: Unit) -> str:
     """A sentence as a note that can stand alone."""
     text = words.shorten(unit.text.strip(), _LONGEST)

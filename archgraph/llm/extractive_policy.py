@@ -154,7 +154,10 @@ def _save_message(window: Window, kit: tools.Kit, message: Event) -> Move | None
     written = [a for a in window.since_asked if _is_write(kit, a.name)]
     if sum(a.ok for a in written) or len(written) >= _MOST_SAVES:
         return None
-    news = facts.unsaved(facts.of_units(message.units), window)
+    units = message.units
+    if answering.question_in(message.text):  # what else such a message says is mostly instruction
+        units = tuple(unit for unit in units if facts.personal(unit))
+    news = facts.unsaved(facts.of_units(units), window)
     return _write(window, kit, news, again=True)
 
 
