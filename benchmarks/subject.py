@@ -14,7 +14,7 @@ from typing import Any
 import archgraph
 from archgraph.llm import base as llm
 from archgraph.messages import Completion, ToolCall, Usage
-from archgraph.stores import log
+from archgraph.stores import log, retrieval
 
 if not hasattr(archgraph, "open_agent"):
     raise ImportError("archgraph has no open_agent")
@@ -57,14 +57,34 @@ class Canned:
 class Subject:
     """One open agent of the shipped memgpt architecture."""
 
-    def __init__(self, path: Path, **given: Any) -> None:
-        """Open the agent at `path`, or make it; `given` is what `open_agent` takes besides."""
-        first = str(path) if path.exists() else ARCHITECTURE
-        self.agent: Any = archgraph.open_agent(first, str(path), **given)
+    def __init__(
+        self,
+        path: Path,
+        *,
+        overrides: Sequence[str] = (),
+        gateway: llm.Gateway | None = None,
+        embedder: llm.Embedder | str | None = None,
+    ) -> None:
+        """Open the agent at `path`, or make it with the overrides."""
+        if isinstance(embedder, str):
+            from archgraph.llm import embedders
+
+            embedder = embedders.open_embedder(embedder)
+        if path.exists():
+            self.agent = archgraph.open_agent(path, gateway=gateway, embedder=embedder)
+        else:
+            self.agent = archgraph.open_agent(
+                ARCHITECTURE, path, overrides=overrides, gateway=gateway, embedder=embedder
+            )
+        self.archive: Any = self.agent.stores[ARCHIVE]
+        self.log: Any = self.agent.stores[LOG]
 
     def turn(self, text: str) -> str:
         """Send a message; the reply."""
-        return str(self.agent.send(text).reply)
+        turn = self.agent.send(text)
+        if turn.status != "done":
+            raise SystemExit(f"the turn failed: {turn.reason}")
+        return turn.reply
 
     def close(self) -> None:
         """Close the file."""
@@ -76,40 +96,49 @@ class Subject:
 
     def add_messages(self, rows: Sequence[tuple[str, str]]) -> None:
         """Put role and text of past messages into the log, as if they had been said."""
-        store = self.agent.stores[LOG]
         for start in range(0, len(rows), BATCH):
             with self.agent.db.transaction():
                 for role, text in rows[start : start + BATCH]:
-                    store.write(log.Entry(kind=role, text=text))
+                    self.log.write(log.Entry(kind=role, text=text))
 
     def add_passages(self, texts: Iterable[str]) -> None:
-        """Put passages into the archive, many to a commit."""
+        """Put passages into the archive, many to a commit, and index them."""
         waiting = list(texts)
         for start in range(0, len(waiting), BATCH):
             with self.agent.db.transaction():
                 for text in waiting[start : start + BATCH]:
-                    self.agent.stores[ARCHIVE].insert(text)
+                    self.archive.add(text)
+            self.archive.backend.index.catch_up()
 
     def insert(self, text: str) -> None:
         """Put one passage into the archive: row, vector and text index in one commit."""
-        store = self.agent.stores[ARCHIVE]
-        store.prepare("insert", {"content": text})
+        self.archive.prepare("insert", {"content": text})
         with self.agent.db.transaction():
-            store.insert(text)
+            self.archive.insert(text)
+            self.archive.backend.index.catch_up()
+
+    def insert_as_tool(self, text: str) -> None:
+        """The same as a tool call does it: indexed in a commit before the next insert or search."""
+        self.archive.prepare("insert", {"content": text})
+        with self.agent.db.transaction():
+            self.archive.insert(text)
 
     def settle(self) -> None:
         """Bring the indexes up to date, which the first search would do otherwise."""
-        for name in (LOG, ARCHIVE):
-            store = self.agent.stores[name]
-            store.prepare("search", {"query": "Miso"})
-            store.search("Miso")
+        self.log.index.catch_up()
+        self.archive.backend.index.catch_up()
+
+    def embed(self, texts: Sequence[str]) -> Any:
+        """Vectors by the agent's own embedder, shape (len(texts), dimension)."""
+        return self.archive.backend.index.embeddings.embedder.embed(texts)
 
     def recall(self, question: str) -> str:
         """A page of the conversation search, as the model gets it."""
-        store = self.agent.stores[LOG]
-        store.prepare("search", {"query": question})
-        return str(store.search(question))
+        self.log.prepare("search", {"query": question})
+        return str(self.log.search(question))
 
     def search(self, question: str, k: int = 10, sources: Sequence[str] = ()) -> list[str]:
-        """Contents of the archive's best k for a question, by the store's own retrieval."""
-        return [record.content for record in self.agent.stores[ARCHIVE].find(question, k, sources)]
+        """Contents of the archive's best k; the default retrieval, from the given sources."""
+        policy = retrieval.Retrieval.model_validate({"sources": list(sources)})
+        found = self.archive.backend.find(question, k, policy, retrieval.Filter())
+        return [hit.record.content for hit in found]

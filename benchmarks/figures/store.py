@@ -27,14 +27,14 @@ K = 10
 def report(quick: bool) -> None:
     """Print both tables."""
     header = [
-        "passages", "fill rows/s", "insert p50 ms", "p95",
+        "passages", "fill rows/s", "insert p50 ms", "p95", "as a tool p50 ms", "p95",
         *(f"{way} {what}" for way in WAYS for what in ("p50 ms", "p95")),
         "file MB", "RSS MB", "load",
     ]  # fmt: skip
     rows: list[list[object]] = []
     for size in SIZES[:2] if quick else SIZES:
         told = harness.run(sys.executable, __name__, "size", size)
-        times = [told[key][part] for key in ("insert", *WAYS) for part in ("p50", "p95")]
+        times = [told[key][part] for key in ("insert", "tool", *WAYS) for part in ("p50", "p95")]
         rest = [told["file_mb"], told["rss_mb"], told["load"]]
         rows.append([f"{size:,}", told["rows_per_s"], *times, *rest])
     print("Synthetic vectors (384), 30-word Zipf texts, 12-word questions, k=10, one commit each\n")
@@ -74,6 +74,10 @@ def at_size(size: int) -> dict[str, Any]:
         for text in language.texts(200):
             inserts.take(lambda text=text: agent.insert(text))
         told["insert"] = measure.spread(inserts.wall)
+        inserts = measure.Samples()
+        for text in language.texts(200):
+            inserts.take(lambda text=text: agent.insert_as_tool(text))
+        told["tool"] = measure.spread(inserts.wall)
         questions = list(language.texts(100, 12))
         for way, sources in WAYS.items():
             told[way] = _searched(agent, questions, sources)

@@ -17,14 +17,15 @@ from benchmarks.peers import loop
 class Archgraph(subject.Subject):
     """One conversation: one agent file."""
 
-    settings: ClassVar[dict[str, object]] = {}
+    settings: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, url: str, mode: str, path: Path) -> None:
-        super().__init__(path, model=f"openai/{mode}", api_base=url, settings=self.settings)
+        at = f"threads.main.options.api_base={url}"
+        super().__init__(path, overrides=(f"model=openai/{mode}", at, *self.settings))
 
     @classmethod
-    def prepare(cls, path: Path, history: int) -> None:
-        agent = cls("http://127.0.0.1:9/v1", "reply", path)
+    def prepare(cls, url: str, mode: str, path: Path, history: int) -> None:
+        agent = cls(url, mode, path)
         agent.add_messages(loop.past(history))
         agent.insert("Miso is a cat.")  # the vector index reserves room in chunks: not a turn's
         agent.close()

@@ -14,7 +14,7 @@ from benchmarks.peers import archgraph_peer, loop
 class Whole(archgraph_peer.Archgraph):
     """One conversation with a context window of two million tokens."""
 
-    settings: ClassVar[dict[str, object]] = {"context_window": 2_000_000}
+    settings: ClassVar[tuple[str, ...]] = ("context_window=2000000",)
 
 
 if __name__ == "__main__":

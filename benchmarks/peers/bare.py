@@ -48,7 +48,7 @@ class Bare:
         self.url, self.mode, self.database = f"{url}/chat/completions", mode, connect(path)
 
     @staticmethod
-    def prepare(path: Path, history: int) -> None:
+    def prepare(url: str, mode: str, path: Path, history: int) -> None:
         database = connect(path)
         rows = [{"role": role, "content": text} for role, text in loop.past(history)]
         database.execute("BEGIN")

@@ -55,8 +55,8 @@ class LangGraph:
         self.graph = builder.compile(checkpointer=SqliteSaver(self.database))
 
     @classmethod
-    def prepare(cls, path: Path, history: int) -> None:
-        conversation = cls("http://127.0.0.1:9/v1", "reply", path)
+    def prepare(cls, url: str, mode: str, path: Path, history: int) -> None:
+        conversation = cls(url, mode, path)
         kinds = {"user": HumanMessage, "assistant": AIMessage}
         messages = [kinds[role](text) for role, text in loop.past(history)]
         conversation.graph.update_state(THREAD, {"messages": messages}, as_node="chatbot")

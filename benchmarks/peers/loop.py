@@ -35,7 +35,7 @@ class Conversation(Protocol):
         """Open it."""
 
     @staticmethod
-    def prepare(path: Path, history: int) -> None:
+    def prepare(url: str, mode: str, path: Path, history: int) -> None:
         """Write a new file that holds `history` messages, user and assistant in turn."""
 
     def turn(self, text: str) -> str:
@@ -64,7 +64,7 @@ def main(peer: type[Conversation]) -> None:
 
 def _run(peer: type[Conversation], args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     prepared = folder / "prepared.db"
-    peer.prepare(prepared, args.history)
+    peer.prepare(args.url, args.mode, prepared, args.history)
     samples, load = measure.Samples(), measure.load()
     data = file = 0.0
     for number in range(-1, -(-args.turns // PER_CONVERSATION)):
