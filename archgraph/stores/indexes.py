@@ -176,7 +176,7 @@ class SearchIndex(upkeep.Upkeep):
             limit *= 4
 
     def _vector(self, query: str) -> Any:
-        if self.db.in_transaction and query in self._asked:
+        if self.embeddings.locked() and query in self._asked:
             return self._asked[query]
         return self.embeddings.of([self._question(query)])[0]
 

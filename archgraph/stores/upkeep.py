@@ -32,10 +32,10 @@ _SPEAKER = """coalesce(json_extract(fields, '$.name'), json_extract(fields, '$.k
 
 
 class Embeddings:
-    """An embedder with a memory. Within a commit only the memory answers."""
+    """An embedder with a memory. While `locked()`, in a commit, only the memory answers."""
 
-    def __init__(self, db: database.Database, opened: Callable[[], llm.Embedder]) -> None:
-        self._db = db
+    def __init__(self, opened: Callable[[], llm.Embedder], locked: Callable[[], bool]) -> None:
+        self.locked = locked
         self._open = opened
         self._known: OrderedDict[str, Any] = OrderedDict()
 
@@ -57,7 +57,7 @@ class Embeddings:
         unknown = list(dict.fromkeys(text for text in texts if text not in self._known))
         found = {text: self._known[text] for text in texts if text in self._known}
         if unknown:
-            if self._db.in_transaction:
+            if self.locked():
                 raise errors.PluginError(
                     "an embedder may not run while the agent's file is locked; "
                     "call the store's prepare() before the commit begins"
@@ -109,7 +109,7 @@ class Upkeep:
         self.vectors = vector_index.VectorIndex(db, store)
         self.timeline = timeline.Timeline()
         self.scanned = text_index.TextIndex(db, store, "temp")
-        self.embeddings = Embeddings(db, embedder)
+        self.embeddings = Embeddings(embedder, lambda: db.in_transaction)
         self._settled = 0  # the last mirrored row that no roll-back can take away
         self._verify()
 
@@ -183,7 +183,7 @@ class Upkeep:
     def _index(self, rows: Sequence[records.Record]) -> int:
         """Index a batch of rows; the number of the last one that could be done."""
         forms = [(row, self.form(row)) for row in rows]
-        if self.db.in_transaction and "vector" in self.kinds:
+        if self.embeddings.locked() and "vector" in self.kinds:
             stop = next(
                 (
                     n
