@@ -18,6 +18,8 @@ from archgraph.llm.extractive_reading import AGENT, Unit
 
 UNKNOWN = "I don't know; there is no information available about that."
 
+_ANONYMOUS = ("", "user", "memory", "human")
+
 _ASKING = re.compile(
     r"^(?:(?:and|so|but|then|now|also|please|ok|hey|hi|well|[a-z]+,)\s+)*(?:who|whom|whose|what|when|"
     r"where|which|why|how|is|are|was|were|do|does|did|can|could|will|would|has|have|had|should|"
@@ -192,8 +194,10 @@ def _doubt(question: Question, unit: Unit, asked: str) -> float:
         return 0.0
     doubt = 0.5 if unit.text.endswith("?") or unit.speaker == AGENT else 1.0
     if question.names and not question.names & unit.around:
-        doubt *= 0.6
-    return doubt
+        return doubt * 0.6
+    if unit.speaker in _ANONYMOUS or words.root(unit.speaker) in question.names:
+        return doubt
+    return doubt * 0.75 if question.names else doubt
 
 
 # --- cutting an answer ---------------------------------------------------------------------------
@@ -206,7 +210,10 @@ _PLACE = re.compile(
     r"\s(?!and\b|but\b|with\b|for\b|to\b|last\b|when\b|where\b|on\b|this\b|next\b)[\w'-]+){0,3})"
 )
 _PROPER = re.compile(r"\b[^\W\d_a-z][\w'-]*(?: (?:of |the )?[^\W\d_a-z][\w'-]*)*")
-_CLAUSE = re.compile(r"[,;:!?]|\s[-–—]\s|\.(?=\s|$)|\s(?:and|but|because|so|which|when)\s")  # noqa: RUF001
+_CLAUSE = re.compile(
+    r"[;:!?]|\s[-–—]\s|\.(?=\s|$)|,?\s(?:but|because|so|which|when|while)\s|"  # noqa: RUF001
+    r",?\s(?:and\s)?(?:I|he|she|it|they|we|you)(?:'\w+)?\s"
+)
 _NEGATION = re.compile(r"\b(?:not|no|never|n't|nobody|none)\b|n't\b", re.I)
 
 
@@ -239,7 +246,7 @@ def _who(question: Question, unit: Unit) -> str:
         stems = words.stems(match.group(0))
         if stems and not stems & set(question.stems):
             return match.group(0)
-    named = unit.speaker and unit.speaker not in (AGENT, "user", "memory")
+    named = unit.speaker not in (AGENT, *_ANONYMOUS)
     return unit.speaker if named and words.root(unit.speaker) not in question.stems else ""
 
 
@@ -251,7 +258,8 @@ def _span(question: Question, unit: Unit) -> str:
         if words.root(match.group(0)) in question.stems:
             last = match
     if last:
-        rest = text[last.end() :]
+        whole = re.match(r"\s+(?:of|for)\s", text[last.end() :])
+        rest = text[last.start() if whole else last.end() :]
         end = _CLAUSE.search(rest, 2)
         span = (rest[: end.start()] if end else rest).strip(" .,;:!?\"'")
         if words.stems(span):

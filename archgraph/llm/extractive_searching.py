@@ -24,11 +24,11 @@ CONFIDENT = 0.8
 ENOUGH = 0.45
 """Share that is enough for an answer once the searches are done."""
 
-PROMISING = 0.35
+PROMISING = 0.25
 """Share on a page of results from which it is worth to read the next page."""
 
 MOST_SEARCHES = 5
-MOST_PAGES = 2
+MOST_PAGES = 3
 MOST_PAGES_FOR_A_TERM = 8
 
 _PAGES = re.compile(r"page\s+(\d+)\s*(?:/|of)\s*(\d+)", re.I)
