@@ -7,7 +7,9 @@ prose around them is written by hand.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
+import inspect
 import re
 import types
 import typing
@@ -108,8 +110,7 @@ def choices(schema: Mapping[str, Any]) -> str:
 
 def model_keys(path: str) -> str:
     """The keys of one model, given as `module:Class`."""
-    module, _, name = path.partition(":")
-    return keys_of_model(getattr(importlib.import_module(module), name))
+    return keys_of_model(imported(path))
 
 
 def keys_of_model(model: type[pydantic.BaseModel]) -> str:
@@ -178,6 +179,45 @@ def name_of(model: type[pydantic.BaseModel]) -> str:
     return f"`{words}`"
 
 
+# Python
+
+
+def methods(path: str) -> str:
+    """The public methods and properties of a class, with the first line of their docstrings."""
+    rows = []
+    for name, member in vars(imported(path)).items():
+        if name.startswith("_"):
+            continue
+        if isinstance(member, property):
+            rows.append((f"`{name}`", first_line(member.fget)))
+        elif inspect.isfunction(member):
+            arguments = [*inspect.signature(member).parameters.values()][1:]
+            rows.append((f"`{name}({', '.join(map(argument, arguments))})`", first_line(member)))
+    return table(("name", "what it does"), rows)
+
+
+def attributes(path: str) -> str:
+    """The fields and properties of a dataclass, after what its docstring says of them."""
+    owner = imported(path)
+    names = [field.name for field in dataclasses.fields(owner)]
+    names += [name for name, member in vars(owner).items() if isinstance(member, property)]
+    return f"{inspect.getdoc(owner)}\n\nAttributes: {quoted(names)}."
+
+
+def imported(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def argument(parameter: inspect.Parameter) -> str:
+    optional = parameter.default is not inspect.Parameter.empty
+    return f"{parameter.name}=…" if optional else parameter.name
+
+
+def first_line(member: Any) -> str:
+    return (inspect.getdoc(member) or "").split("\n\n", 1)[0].replace("\n", " ")
+
+
 # Problems and commands
 
 
@@ -240,6 +280,8 @@ MAKERS: dict[str, Callable[[str], str]] = {
     "keys": model_keys,
     "codes": problem_codes,
     "help": command_help,
+    "methods": methods,
+    "attributes": attributes,
 }
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import archgraph
-from archgraph import errors
 from tests.conftest import ROOT
 
 HEAVY = ("jinja2", "litellm", "networkx", "numpy", "sqlite_utils", "tiktoken", "tokenizers")
@@ -37,21 +38,18 @@ def documented_face() -> set[str]:
 
 
 def test_face_is_what_is_documented() -> None:
-    public = set(archgraph.__all__)
-    exceptions = {name for name in public if name in errors.__all__}
-    assert public - exceptions == documented_face()
-    assert sorted(public) == sorted(archgraph.__all__), "a name stands twice in __all__"
-    for name in public:
+    assert set(archgraph.__all__) == documented_face()
+    assert len(set(archgraph.__all__)) == len(archgraph.__all__)
+
+
+def test_every_name_of_the_face_is_there() -> None:
+    for name in archgraph.__all__:
         assert getattr(archgraph, name) is not None
 
 
-def test_every_exception_is_at_the_face() -> None:
-    exceptions = {
-        name
-        for name in errors.__all__
-        if isinstance(value := getattr(errors, name), type) and issubclass(value, Exception)
-    }
-    assert exceptions <= set(archgraph.__all__)
+def test_no_other_name_is_there() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        archgraph.nothing  # noqa: B018
 
 
 def test_import_is_light(tmp_path: Path) -> None:
