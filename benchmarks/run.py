@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import subprocess
 import sys
 from pathlib import Path
 
@@ -25,7 +26,10 @@ def main() -> None:
     args = parser.parse_args()
     if args.figure not in WITH_PEERS and not importlib.import_module(HARNESS).available():
         raise SystemExit("archgraph: not available")
-    importlib.import_module(f"benchmarks.figures.{args.figure}").report(args.quick)
+    try:
+        importlib.import_module(f"benchmarks.figures.{args.figure}").report(args.quick)
+    except subprocess.CalledProcessError as error:  # it has told why on stderr
+        raise SystemExit(f"failed: {' '.join(error.cmd)}") from None
 
 
 if __name__ == "__main__":
