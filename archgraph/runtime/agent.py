@@ -121,6 +121,10 @@ class Agent:
         if self._scheduler.accept(tick.OBSERVE, payload, key):
             self._scheduler.wait_for_turn()
 
+    def accepted(self, key: str) -> bool:
+        """Whether an input of that key was taken before."""
+        return bool(self.db.value("SELECT 1 FROM tick WHERE key = ?", (key,)))
+
     def work(
         self,
         should_yield: Callable[[], bool] = lambda: False,

@@ -73,8 +73,10 @@ def _stepped(plan: plans.Plan, state: AgentState, event: Tick, now: float) -> Re
         commands.append(_next_step(state, name, now))
     else:
         state, commands = _end_run(plan, _put(state, name, after), name, verdict.reason, now)
-    state, more = _event(plan, state, f"{name}.step", {}, now, [])
-    commands += more
+    names = [call.tool for call in outcome.calls if call.ok]  # `signal` triggers name a tool
+    for event_name in [*names, f"{name}.step"]:
+        state, more = _event(plan, state, event_name, {}, now, [])
+        commands += more
     if any(call.verb == plans.REPLY and call.ok for call in outcome.calls) or (
         outcome.text and not heartbeat.must_call(plan, thread)
     ):
@@ -128,8 +130,19 @@ def _opened(plan: plans.Plan, state: AgentState, event: Tick, now: float) -> Res
 
 
 def _reduce_event(plan: plans.Plan, state: AgentState, event: Tick, now: float) -> Result:
+    """A store or the scheduler reports something; pressure fires once, eviction re-arms it."""
     payload = dict(event.payload)
-    return _event(plan, state, payload.pop("name"), payload, now, [])
+    name = str(payload.pop("name"))
+    store, _, what = name.partition(".")
+    mark = f"pressure:{store}"
+    for thread, present in state.threads.items() if what in ("pressure", "evicted") else ():
+        rest = tuple(item for item in present.disarmed if item != mark)
+        if what == "pressure" and payload.get("thread") == thread:
+            rest = (*rest, mark)
+        elif what == "pressure":
+            continue
+        state = _put(state, thread, replace(present, disarmed=rest))
+    return _event(plan, state, name, payload, now, [])
 
 
 def _measured(plan: plans.Plan, state: AgentState, event: Tick, now: float) -> Result:

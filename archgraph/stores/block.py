@@ -237,3 +237,17 @@ def merge_lines(base_text: str, theirs: str, mine: str) -> str:
             place = merged.index(before) + 1 if before in merged else len(merged)
             merged.insert(place, line)
     return "\n".join(merged)
+
+
+def line_authors(history: list[base.Record]) -> list[tuple[str, base.Record]]:
+    """For each line of the newest form of a record, the form in which it first stood there."""
+    owners: list[tuple[str, base.Record]] = []
+    for form in history:
+        lines = form.content.split("\n")
+        matcher = difflib.SequenceMatcher(a=[o[0] for o in owners], b=lines, autojunk=False)
+        kept: list[tuple[str, base.Record]] = [(line, form) for line in lines]
+        for start, place, size in matcher.get_matching_blocks():
+            for step in range(size):
+                kept[place + step] = owners[start + step]
+        owners = kept
+    return owners

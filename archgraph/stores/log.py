@@ -15,7 +15,8 @@ import pydantic
 
 from archgraph import clock, errors
 from archgraph.messages import Wire
-from archgraph.stores import base, indexes, retrieval
+from archgraph.stores import base, indexes
+from archgraph.stores import retrieval as ranking
 
 SPOKEN = ("user", "assistant")
 """Kinds of message that searches look at: what people and agent said, not machinery."""
@@ -56,7 +57,7 @@ class Log(base.Store):
 
         index: list[Literal["text", "vector"]] = ["text", "vector"]
         """What searches use: `text` (full-text), `vector` (embeddings), or both."""
-        retrieval: retrieval.Retrieval = retrieval.Retrieval()
+        retrieval: ranking.Retrieval = ranking.Retrieval()
         """How search ranks; the default was chosen by measurement."""
         page_size: int = pydantic.Field(default=5, gt=0, le=100)
         """Records on one page of search results."""

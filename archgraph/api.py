@@ -1,0 +1,245 @@
+"""The few verbs that the doors share: load, check, compile, open an agent, feed it, look into it.
+
+Called by the commands and exported at the top of the package. Picks files and names; the work is
+done below.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from archgraph import clock as clocks
+from archgraph import errors
+from archgraph.graph import check as checking
+from archgraph.graph import compile as compiling
+from archgraph.graph import design
+from archgraph.graph import plan as plans
+from archgraph.llm import base as llm
+from archgraph.runtime import agent as agents
+from archgraph.spec import load as loading
+from archgraph.stores import block
+
+Source = str | Path
+SQLITE_HEAD = b"SQLite format 3\x00"
+
+
+def load(source: Source, overrides: Sequence[str] = ()) -> loading.Architecture:
+    """Read an architecture: a shipped name, or the path of a YAML file.
+
+    `overrides` are `name=value` or `path.in.file=value`, as with `--set`.
+
+    Raises:
+        SpecError: it has problems; all of them are in `.problems`.
+    """
+    return loading.load(source, overrides)
+
+
+def check(source: Source, overrides: Sequence[str] = ()) -> list[errors.Problem]:
+    """Everything that is wrong or doubtful about an architecture; empty when nothing is."""
+    try:
+        loaded = loading.load(source, overrides)
+    except errors.SpecError as error:
+        return list(error.problems)
+    return list(checking.problems(design.of(loaded)))
+
+
+def compile(source: Source | loading.Architecture, overrides: Sequence[str] = ()) -> plans.Plan:
+    """The checked, frozen plan of an architecture.
+
+    Raises:
+        SpecError: it has errors; all of them are in `.problems`.
+    """
+    loaded = source if isinstance(source, loading.Architecture) else load(source, overrides)
+    return compiling.compile(loaded).plan
+
+
+def open_agent(
+    source: Source | plans.Plan,
+    path: Source | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    model: str | None = None,
+    seed: int | None = None,
+    clock: clocks.Clock | None = None,
+    gateway: llm.Gateway | None = None,
+    embedder: llm.Embedder | None = None,
+    durability: str = "normal",
+    readonly: bool = False,
+) -> agents.Agent:
+    """Make a new agent, or open one that is there.
+
+    `source` is an architecture (a name, a YAML file, a plan) or an agent's file. `path` is where
+    a new agent is kept; without it the agent lives in memory. If `path` holds an agent already,
+    that one is opened, and `source` must be what it was made of.
+
+    Raises:
+        SpecError: the architecture has errors.
+        AgentFileError: the file is no agent, or was made from something else.
+        AgentBusy: another process is writing to the file.
+    """
+    setup = agents.Setup(clock, gateway, embedder, durability)
+    if not isinstance(source, plans.Plan) and is_agent(source):
+        if overrides or model:
+            raise errors.InputError(
+                f"{source} is an agent already; --set and --model apply to new agents. To go on "
+                "with another plan: `archgraph fork AGENT NEW --architecture OTHER`"
+            )
+        return agents.open_file(str(source), setup=setup, readonly=readonly)
+    chosen = (*overrides, *([f"model={model}"] if model else ()))
+    plan = source if isinstance(source, plans.Plan) else compile(source, chosen)
+    if path is None or not is_agent(path):
+        place = ":memory:" if path is None else str(path)
+        return agents.create(plan, place, seed=seed, setup=setup)
+    opened = agents.open_file(str(path), setup=setup, readonly=readonly)
+    if opened.plan.digest != plan.digest:
+        opened.close()
+        raise errors.AgentFileError(
+            f"{path} was made from another form of {opened.plan.name!r}; open it as it is, or "
+            "fork it: `archgraph fork AGENT NEW --architecture OTHER`"
+        )
+    return opened
+
+
+def is_agent(path: Source) -> bool:
+    """Whether a path holds a SQLite file."""
+    place = Path(path)
+    if not place.is_file():
+        return False
+    with place.open("rb") as file:
+        return file.read(len(SQLITE_HEAD)) == SQLITE_HEAD
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One message of a transcript. `at` is in seconds since 1970."""
+
+    text: str
+    role: str = "user"
+    name: str = ""
+    at: float | None = None
+    key: str = ""
+
+
+def read_transcript(path: Source) -> list[Row]:
+    """Read a JSONL transcript: objects with `text`, and `role`, `name`, `time` if known.
+
+    Raises:
+        InputError: names the line that is wrong, and how.
+    """
+    place = Path(path)
+    try:
+        lines = place.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise errors.InputError(f"cannot read {place}: {error}") from error
+    return [_row(line, f"{place}:{n}", n) for n, line in enumerate(lines, 1) if line.strip()]
+
+
+def feed(
+    agent: agents.Agent,
+    rows: Sequence[Row],
+    *,
+    mode: str = "converse",
+    told: Callable[[int, Row, agents.Turn | None], None] = lambda count, row, turn: None,
+) -> int:
+    """Give a transcript to an agent, row by row; returns how many rows were new.
+
+    `converse` sends the user's rows and runs the threads; `observe` only logs the rows and fires
+    event triggers. A virtual clock moves with the rows' times. Rows that this agent has accepted
+    before are skipped, so a feed that was killed is simply started again.
+    """
+    fresh = 0
+    for count, row in enumerate(rows, 1):
+        if row.at is not None:
+            agent.advance_to(row.at)
+        if row.key and agent.accepted(row.key):
+            agent.resume()
+            continue
+        fresh += 1
+        turn = None
+        if mode == "observe" or row.role != "user":
+            agent.observe(row.text, name=row.name, role=row.role, at=row.at, key=row.key or None)
+        else:
+            turn = agent.send(row.text, name=row.name, at=row.at, key=row.key or None)
+        agent.work()
+        told(count, row, turn)
+    return fresh
+
+
+@dataclass(frozen=True, slots=True)
+class Blamed:
+    """A line of a store and who wrote it."""
+
+    line: str
+    step: int | None
+    thread: str | None
+    turn: int | None
+    at: float
+    message: str
+
+
+def blame(agent: agents.Agent, store: str) -> list[Blamed]:
+    """Which step, thread and user message wrote each line that a store holds now.
+
+    Raises:
+        UnknownName: the agent has no such store.
+    """
+    if store not in agent.stores:
+        raise errors.UnknownName("store", store, agent.stores)
+    found = []
+    for record in agent.stores[store].records.select():
+        history = agent.stores[store].records.history(record.id)
+        for line, form in block.line_authors(history):
+            cause = _message_of(agent, form.turn)
+            found.append(Blamed(line, form.step, form.thread, form.turn, form.created, cause))
+    return found
+
+
+def _message_of(agent: agents.Agent, turn: int | None) -> str:
+    sql = (
+        "SELECT content FROM record WHERE turn = ? AND thread IS NULL "
+        "AND json_extract(fields, '$.kind') = 'user' ORDER BY seq LIMIT 1"
+    )
+    return str(agent.db.value(sql, (turn,)) or "") if turn is not None else ""
+
+
+def _row(line: str, place: str, number: int) -> Row:
+    try:
+        data = json.loads(line)
+    except ValueError as error:
+        raise errors.InputError(f"{place}: not JSON: {error}") from error
+    if not isinstance(data, dict) or not isinstance(data.get("text"), str):
+        raise errors.InputError(f"{place}: each line must be an object with a `text`")
+    unknown = sorted(set(data) - {"text", "role", "name", "time"})
+    if unknown:
+        hint = errors.suggest(unknown[0], ("text", "role", "name", "time"))
+        raise errors.InputError(f"{place}: unknown key {unknown[0]!r}; {hint}")
+    role = data.get("role", "user")
+    if role not in ("user", "assistant"):
+        raise errors.InputError(f"{place}: role must be user or assistant, not {role!r}")
+    return Row(data["text"], role, str(data.get("name", "")), _moment(data, place), f"row:{number}")
+
+
+def _moment(data: Mapping[str, Any], place: str) -> float | None:
+    time = data.get("time")
+    if time is None or isinstance(time, (int, float)):
+        return time
+    try:
+        return clocks.parse_moment(str(time))
+    except ValueError as error:
+        raise errors.InputError(f"{place}: time must be ISO 8601, not {time!r}") from error
+
+
+def plain(value: Any) -> Any:
+    """A dataclass as plain data for `--json`."""
+    return dataclasses.asdict(value)
+
+
+def lines_of(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Rows as JSON lines."""
+    for row in rows:
+        yield json.dumps(row, ensure_ascii=False)
