@@ -140,7 +140,7 @@ def _subject(text: str) -> str:
         bare = token.strip("\"'“”.,;:?!()").lower().removesuffix("'s")
         return not bare or bare in words.STOP or bare in words.META
 
-    while tokens and empty(tokens[0]) and not (len(tokens) > 1 and tokens[1][:1].isdigit()):
+    while tokens and empty(tokens[0]) and tokens[0] != "May":
         tokens.pop(0)
     while tokens and empty(tokens[-1]):
         tokens.pop()

@@ -112,13 +112,17 @@ def _to_follow(question: answering.Question, trail: Trail, window: Window) -> bo
 
 
 def _verify(question: answering.Question, trail: Trail, made: _Made) -> Search | None:
-    """Search for a found value, to see whether something is stored under it in turn."""
+    """Search for a found value, to see whether something is stored under it in turn.
+
+    Further pages are read while the last record of a page still holds the value: then the results
+    are not ranked, or there are more that hold it.
+    """
     source = made.source_of(trail.unit)
     for tool in [source] if source else made.searches:
         if not made.has(tool, trail.value):
             return Search(tool, {"text": trail.value})
         following = made.next_page(tool, trail.value, MOST_PAGES_FOR_A_TERM)
-        if following and lookup.mentioned(trail.value, following.last.units):
+        if following and lookup.mentioned(trail.value, following.last.units[-1:]):
             return following.search
     return None
 

@@ -71,13 +71,18 @@ def task_of(window: Window) -> str:
 
     The instruction may stand in the system prompt or in the last user message.
     """
-    message = window.message
-    for text in (message.text if message else "", window.system):
-        head = text if len(text) < 4_000 else f"{text[:2_000]}\n{text[-2_000:]}"
+    for text in (window.system, _edges(window)):
         for name, pattern in _TASKS:
-            if pattern.search(head):
+            if pattern.search(text):
                 return name
     return ""
+
+
+def _edges(window: Window) -> str:
+    """The first and last lines of the last message: where an instruction about a text stands."""
+    asked = [e.text for e in window.events if e.kind in ("user", "transcript", "note")]
+    lines = [line for line in asked[-1].splitlines() if line.strip()] if asked else []
+    return "\n".join(lines if len(lines) < 5 else lines[:2] + lines[-2:])
 
 
 def perform(task: str, window: Window) -> str:
@@ -101,17 +106,14 @@ def perform(task: str, window: Window) -> str:
 
 
 def _instruction(window: Window) -> str:
-    message = window.message
-    return f"{window.system}\n{message.text if message else ''}"
+    return f"{window.system}\n{_edges(window)}"
 
 
 def _material(window: Window) -> list[Unit]:
     """The text to work on: transcripts and messages, without the instruction itself."""
     units: list[Unit] = []
     for event in window.events:
-        if event.kind == "transcript":
-            units.extend(event.units)
-        elif event.kind in ("user", "note", "result"):
+        if event.kind in ("transcript", "user", "note", "result"):
             units.extend(reading.records(event.text, event.name, event.at))
         elif event.kind == "said" and len(event.text.split()) > 3:
             units.extend(reading.records(event.text, reading.AGENT))
@@ -163,7 +165,7 @@ def _rate(units: Sequence[Unit], asked: str) -> str:
 
 def _rank(window: Window) -> list[str]:
     """The numbers of a numbered list, best first by the words shared with the rest of the text."""
-    text = window.message.text if window.message else ""
+    text = next((e.text for e in reversed(window.events) if e.kind in ("user", "transcript")), "")
     items = _NUMBERED.findall(text)
     if len(items) < 2:
         return []

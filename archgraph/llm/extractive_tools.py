@@ -24,7 +24,8 @@ REPLY, SEARCH, DATES, WRITE, REWRITE, REPLACE, NOTE, FINISH, PAUSE, OTHER = (
 _VERBS = {
     REPLY: r"repl(?:y|ies)|respond|answer|send|tells?|speak|say|talk|utter|message to|to the user",
     SEARCH: r"search|find|look(?:s|ing)? ?up|look for|recall|query|retrieve|fetch|consult|browse",
-    WRITE: r"append|insert|add|save|store|remember|write|record|keep|memori[sz]e|put|archive|file",
+    WRITE: r"append|insert|add|save|store|remember|write|record|keep|memori[sz]e|put|archive|file|"
+    r"leave|note",
     REWRITE: r"rewrite|rethink|overwrite|anew|whole new|reorgani[sz]e|replace the (?:whole|entire)",
     NOTE: r"guidance|advice|advise|hint|leave a note|note for|for the (?:other|next) thread",
     FINISH: r"finish|done|end your|stop|nothing left|complete|conclude|quit",

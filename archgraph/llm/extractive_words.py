@@ -55,7 +55,7 @@ _IRREGULAR = {
         "drive": "drove driven", "ride": "rode ridden", "choose": "chose chosen", "grow": "grew",
         "draw": "drew drawn", "fly": "flew flown", "break": "broke broken", "send": "sent",
         "sell": "sold", "build": "built", "spend": "spent", "keep": "kept", "hold": "held",
-        "child": "children kids kid", "person": "people", "wife": "wives", "life": "lives",
+        "child": "children kids kid", "person": "people", "wife": "wives", 
         "paint": "painting paintings painted", "mother": "mom mum", "father": "dad",
         "live": "living lived", "start": "started", "movie": "film", "job": "work",
     }.items()

@@ -150,7 +150,7 @@ class World:
         if role in ("append", "replace"):
             return self.edit(role, [v for v in texts if v not in self.blocks], texts)
         rows = self.log if role == "recall" else self.archive
-        return True, listing([row for row in rows if hit(texts[0], row)], page)
+        return True, listing(ranked(texts[0], rows), page)
 
     def edit(self, role, rest, texts):
         label = next(value for value in texts if value in self.blocks)
@@ -166,11 +166,15 @@ class World:
         return True, "Appended."
 
 
-def hit(query, row):
-    """Any word, ranked by nothing: the weakest search that there is; verbatim for short queries."""
-    words = [word for word in re.findall(r"\w+", query.lower()) if len(word) > 3]
-    body = f"{row[1]} {row[2]}".lower()
-    return query.lower() in body or (len(words) > 1 and sum(w in body for w in words) > 1)
+def ranked(query, rows):
+    """Rows that share a word with the query, most shared words first, verbatim hits before all."""
+    words = set(re.findall(r"\w+", query.lower()))
+
+    def hits(row):
+        body = f"{row[1]} {row[2]}".lower()
+        return 100 * (query.lower() in body) + len(words & set(re.findall(r"\w+", body)))
+
+    return sorted(filter(hits, rows), key=hits, reverse=True)
 
 
 def listing(rows, page):
