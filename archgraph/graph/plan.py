@@ -17,6 +17,11 @@ CONTROL_VERBS = ("reply", "finish", "pause_heartbeats", "wait")
 
 REPLY, FINISH, PAUSE, WAIT = CONTROL_VERBS
 
+THREAD_EVENTS = ("turn", "step", "reply")
+"""Events of a thread that triggers may name as `<thread>.<event>`."""
+AGENT_EVENTS = ("opened", "case_end")
+"""Events of the agent as a whole, named `agent.<event>`."""
+
 
 @dataclass(frozen=True, slots=True)
 class StorePlan:
@@ -44,6 +49,7 @@ class ToolPlan:
     store_argument: str = ""
     fixed: Mapping[str, Any] = field(default_factory=dict)
     writes: bool = False
+    reads: bool = False
 
     @property
     def control(self) -> bool:

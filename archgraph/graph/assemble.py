@@ -1,0 +1,168 @@
+"""The plan of an architecture whose references are known to be right.
+
+Called by `compile`, and by the rules that look at the whole. Judges nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from archgraph.graph import design, plan
+from archgraph.spec import architecture, triggers
+from archgraph.tools import messaging
+
+# Public functions
+
+
+def make(found: design.Design) -> plan.Plan:
+    """The plan of an architecture whose references are known to be right."""
+    spec = found.spec
+    source = found.loaded.source
+    prompts = {name: template.source for name, template in found.templates.items()}
+    return plan.Plan(
+        name=spec.name,
+        about=spec.about,
+        source=source,
+        digest=_digest(source, prompts),
+        stores={
+            name: plan.StorePlan(name, store.type, store.options)
+            for name, store in spec.stores.items()
+        },
+        tools={name: tool_plan(found, name) for name in spec.tools},
+        threads={name: _thread(found, name) for name in spec.threads},
+        prompts=prompts,
+        embedder=spec.embedder,
+    )
+
+
+def tool_plan(found: design.Design, name: str) -> plan.ToolPlan:
+    """A tool with the schema that its verb gives it."""
+    spec = found.spec.tools[name]
+    offered = found.verbs(spec.stores[0]) if spec.stores else messaging.VERBS
+    verb = offered[spec.verb]
+    argument = store_argument(verb.parameters) if len(spec.stores) > 1 else ""
+    properties: dict[str, Any] = {}
+    if argument:
+        what = f"Which one to use: {' or '.join(spec.stores)}."
+        properties[argument] = {"type": "string", "enum": list(spec.stores), "description": what}
+    properties |= {
+        key: value for key, value in verb.parameters["properties"].items() if key not in spec.fixed
+    }
+    required = [key for key in verb.parameters.get("required", []) if key not in spec.fixed]
+    return plan.ToolPlan(
+        name=name,
+        verb=spec.verb,
+        stores=tuple(spec.stores),
+        description=" ".join(spec.about.split()) or verb.description,
+        parameters={
+            "type": "object",
+            "properties": properties,
+            "required": [argument, *required] if argument else required,
+        },
+        store_argument=argument,
+        fixed=dict(spec.fixed),
+        writes=verb.writes,
+        reads=verb.reads,
+    )
+
+
+def store_argument(parameters: Mapping[str, Any]) -> str:
+    """What the argument is called that chooses the store."""
+    return "name" if "name" not in parameters["properties"] else "store"
+
+
+# Private functions
+
+
+def _digest(source: Mapping[str, Any], prompts: Mapping[str, str]) -> str:
+    text = json.dumps([source, prompts], sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _thread(found: design.Design, name: str) -> plan.ThreadPlan:
+    spec = found.spec.threads[name]
+    return plan.ThreadPlan(
+        name=name,
+        model=spec.model,
+        context_window=spec.context_window,
+        prompt=spec.prompt,
+        log=found.log_of(name),
+        context=tuple(_item(item, spec) for item in spec.context),
+        tools=tuple(found.tools_of(name)),
+        triggers=tuple(_trigger(trigger, name, found) for trigger in spec.triggers),
+        heartbeat=_heartbeat(spec.heartbeat),
+        max_tokens=spec.max_tokens,
+        refresh=spec.refresh,
+        thoughts=spec.thoughts,
+        protocol=spec.protocol,
+        overflow=spec.overflow,
+        options=dict(spec.options),
+    )
+
+
+def _item(item: architecture.ContextItem, thread: architecture.Thread) -> plan.ContextItem:
+    if item.since:
+        cap = item.cap or default_cap(thread)
+        return plan.ContextItem(item.store, "since", since=item.since, of=item.of or "", cap=cap)
+    if item.search:
+        cap = item.cap or default_cap(thread)
+        search = item.search
+        return plan.ContextItem(item.store, "search", query=search.query, k=search.k, cap=cap)
+    return plan.ContextItem(item.store, cap=item.cap or 0)
+
+
+def default_cap(thread: architecture.Thread) -> int:
+    """Tokens that new messages or search results may take: a quarter of the context window."""
+    return thread.context_window // 4
+
+
+def _trigger(spec: architecture.Trigger, thread: str, found: design.Design) -> plan.TriggerPlan:
+    kind, values = _kind(spec)
+    source = str(values.get("event", "")).partition(".")[0]
+    of_other = kind == "every" and source != thread and source in found.spec.threads
+    background = kind in ("timer", "at", "idle") or of_other
+    mode = spec.mode or ("background" if background else "foreground")
+    return plan.TriggerPlan(kind, **values, say=spec.say or "", mode=mode, busy=spec.busy)
+
+
+def _kind(spec: architecture.Trigger) -> tuple[str, dict[str, Any]]:
+    if spec.event == "user_message":
+        return "user_message", {}
+    if spec.event:
+        return "event", {"event": spec.event}
+    if isinstance(spec.every, int):
+        return "every", {"event": spec.of, "count": spec.every}
+    if spec.every:
+        return "timer", {"seconds": triggers.seconds(spec.every)}
+    if spec.at:
+        return "at", {"cron": spec.at}
+    if spec.idle:
+        return "idle", {"seconds": triggers.seconds(spec.idle)}
+    if spec.crosses:
+        return "crosses", {"measure": spec.crosses.of, "over": spec.crosses.over}
+    return "signal", {"event": spec.signal}
+
+
+def _heartbeat(spec: architecture.Heartbeat | str) -> plan.HeartbeatPlan:
+    if isinstance(spec, str):
+        return plan.HeartbeatPlan()
+    rules = spec.rules
+    return plan.HeartbeatPlan(
+        when=tuple(spec.when),
+        until=spec.until or "",
+        while_open=(spec.while_open or "").removesuffix(".open"),
+        max_steps=spec.max_steps,
+        max_failures=spec.max_failures,
+        max_repeats=spec.max_repeats,
+        rules=plan.ToolRules(
+            first=tuple(rules.first),
+            last=tuple(rules.last),
+            then={name: tuple(after) for name, after in rules.then.items()},
+            at_most=dict(rules.at_most),
+            required=tuple(rules.required),
+            approval=tuple(rules.approval),
+        ),
+    )

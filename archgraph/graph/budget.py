@@ -1,0 +1,199 @@
+"""The budget proof: the largest prompt that a legal state can make fits the context window.
+
+Called by `check` for every thread, and by `archgraph show --budget`. Everything that can be
+rendered has a cap in tokens; this adds the caps up. Knows no store type.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from archgraph import errors, prompts
+from archgraph.graph import assemble, design, plan
+from archgraph.llm import tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One summand, in tokens."""
+
+    what: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The sum for a thread. `factor` is in every line that was counted and not declared."""
+
+    thread: str
+    model: str
+    lines: tuple[Line, ...]
+    window: int
+    exact: bool
+    factor: float
+    exempt: bool
+
+    @property
+    def total(self) -> int:
+        """The most tokens that a step can need."""
+        return sum(line.tokens for line in self.lines)
+
+    @property
+    def fits(self) -> bool:
+        """Whether that is at most the context window."""
+        return self.total <= self.window
+
+    def table(self) -> str:
+        """The sum line by line."""
+        counted = "exact count" if self.exact else f"estimated, safety factor {self.factor:g}"
+        rows = [f"{line.tokens:>9,}  {line.what}" for line in self.lines]
+        left = self.window - self.total
+        end = f"{left:,} to spare" if left >= 0 else f"{-left:,} too many"
+        if self.exempt:
+            end += "; overflow: fail, so this is not required to fit"
+        return "\n".join([
+            f"{self.thread} ({self.model}, {counted}), tokens:",
+            *rows,
+            f"{self.total:>9,}  in all",
+            f"{self.window:>9,}  context window: {end}",
+        ])  # fmt: skip
+
+
+# Public functions
+
+
+def budgets(found: design.Design) -> list[Budget]:
+    """The sums of all threads of an architecture without errors."""
+    built = assemble.make(found)
+    return [_budget(found, built, name) for name in built.threads]
+
+
+def prove(found: design.Design) -> None:
+    """Report every thread whose sum is larger than its context window."""
+    built = assemble.make(found)
+    sums = []
+    for name, thread in built.threads.items():
+        try:
+            sums.append(_budget(found, built, name))
+        except errors.TemplateError as error:
+            message = f"{thread.prompt}: {error}"
+            remedy = "ask `is defined` before using what may be absent"
+            found.report("template-name", message, remedy, ("threads", name, "prompt"))
+    for each in sums:
+        path = ("threads", each.thread, "context_window")
+        if each.exempt:
+            message = f"{each.thread!r} says overflow: fail, so its window is not proven to suffice"
+            remedy = "a request that is too large ends the turn as failed"
+            found.warn("budget-unproven", message, remedy, ("threads", each.thread, "overflow"))
+        elif not each.fits:
+            message = f"{each.total} tokens may be needed and there are {each.window}:\n"
+            message += "\n".join(f"    {line}" for line in each.table().splitlines()) + "\n   "
+            found.report("budget", message, _remedy(each), path)
+
+
+# Private functions
+
+
+def _budget(found: design.Design, built: plan.Plan, name: str) -> Budget:
+    thread = built.threads[name]
+    counter = tokens.counter(thread.model)
+    text, shown = _system(built, thread)
+    frame = tokens.PER_MESSAGE + tokens.PER_REQUEST
+    schemas = json.dumps(built.schemas(thread)) if thread.tools else ""
+    lines = [
+        Line(f"system prompt {thread.prompt}, without its stores", counter.count(text) + frame),
+        Line(f"schemas of {len(thread.tools)} tools", counter.count(schemas)),
+    ]
+    for item in thread.context:
+        heading = 0 if item.store in shown else counter.count(f"\n\n## {item.store}\n")
+        part = _part(found, thread, item, shown.get(item.store, 1))
+        lines.append(replace(part, tokens=part.tokens + heading))
+    if not any(_shows_own(found, thread, item) for item in thread.context):
+        lines.append(_own_run(found, thread))
+    lines.append(Line("reserved for the answer (max_tokens)", thread.max_tokens))
+    return Budget(
+        thread=name,
+        model=thread.model,
+        lines=tuple(line for line in lines if line.tokens),
+        window=thread.context_window,
+        exact=counter.exact,
+        factor=counter.factor,
+        exempt=thread.overflow == "fail",
+    )
+
+
+def _system(built: plan.Plan, thread: plan.ThreadPlan) -> tuple[str, dict[str, int]]:
+    """The system prompt with empty stores, and how often it shows each of them."""
+    source = built.prompts[thread.prompt]
+    values = {
+        **{item.store: "" for item in thread.context},
+        "tools": [
+            SimpleNamespace(name=t.name, description=t.description, verb=t.verb) for t in listed
+        ],
+        "thread": thread.name,
+        "now": "2023-05-08 13:56:00 Mon",
+        "counts": dict.fromkeys(built.stores, 1_000_000_000),
+    }
+    return prompts.render(source, values).strip(), prompts.shown(source)
+
+
+def _part(
+    found: design.Design, thread: plan.ThreadPlan, item: plan.ContextItem, times: int
+) -> Line:
+    """The most that a part of the context can take."""
+    if item.since == "turn":
+        run = _own_run(found, thread)
+        message = _message(found, thread, item.store)
+        return Line(f"{item.store}: one message and {run.what}", run.tokens + message)
+    if item.mode != "show":
+        what = f"since {item.since}" if item.since else f"{item.k} search results"
+        return Line(f"{item.store}, {what}, at the cap", item.cap * times)
+    options = found.options(item.store)
+    over = found.references(item.store).get("over", "")
+    if over:
+        keep = getattr(options, "keep_last", 1)
+        message = _message(found, thread, over)
+        return Line(f"{item.store}: the last {keep} messages at {message} each", keep * message)
+    if found.keeps_messages(item.store):
+        return Line(f"{item.store}: every message, without a bound", item.cap)
+    cap = options.token_cap()
+    cap = min(cap, item.cap) if cap and item.cap else cap or item.cap
+    again = f", {times} times in the prompt" if times > 1 else ""
+    return Line(f"{item.store} full{again}", cap * times)
+
+
+def _message(found: design.Design, thread: plan.ThreadPlan, log: str) -> int:
+    """The largest message of a log: an answer is bounded by max_tokens, all others by the log."""
+    cap: int = found.options(log).token_cap()
+    return max(cap, thread.max_tokens + tokens.PER_MESSAGE)
+
+
+def _own_run(found: design.Design, thread: plan.ThreadPlan) -> Line:
+    """The calls and results of a run's earlier steps: nothing evicts them before the run ends."""
+    beat = thread.heartbeat
+    steps = beat.max_steps if beat.when or beat.while_open else 1
+    if set(beat.when) == {"failed"} and not beat.while_open:
+        steps = min(steps, beat.max_failures)
+    size = thread.max_tokens + tokens.PER_MESSAGE + found.options(thread.log).token_cap()
+    what = f"the calls and results of {steps - 1} earlier steps at {size} each"
+    return Line(what, (steps - 1) * size)
+
+
+def _shows_own(found: design.Design, thread: plan.ThreadPlan, item: plan.ContextItem) -> bool:
+    """Whether a part shows the messages of the thread's own log."""
+    if item.mode == "since":
+        return item.since == "turn" and item.store == thread.log
+    over = found.references(item.store).get("over", "")
+    return item.mode == "show" and thread.log in (over, item.store)
+
+
+def _remedy(each: Budget) -> str:
+    largest = max(each.lines, key=lambda line: line.tokens)
+    return f"enlarge context_window, or shrink a line; the largest is: {largest.what}"
+
+
+def tables(sums: Iterable[Budget]) -> str:
+    """The sums of several threads below each other."""
+    return "\n\n".join(each.table() for each in sums)

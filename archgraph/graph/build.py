@@ -1,0 +1,174 @@
+"""The networkx form of an architecture, and the questions that are asked of it.
+
+Called by the flow rules, by `diff` and by `draw`. Edges lead from the node that names another to
+the node that is named, save `emits` and `triggers`, which lead from cause to effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from archgraph.graph import plan
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+START = "<start>"
+USER = "user"
+
+# Public functions
+
+
+def graph(built: plan.Plan, references: Mapping[str, Mapping[str, str]]) -> nx.MultiDiGraph:
+    """The graph of a plan.
+
+    Nodes have `kind` (`store`, `tool`, `thread`, `event`) and `label`; edges have `type` (`shows`,
+    `logs`, `offers`, `reads`, `writes`, `uses`, `over`, `evicts_into`, `refers`, `emits`,
+    `triggers`), which is also their key, and `background` where that differs.
+
+    Args:
+        built: the plan.
+        references: for each store what its options name, by option path.
+    """
+    import networkx as nx
+
+    out = nx.MultiDiGraph(name=built.name)
+    for store in built.stores.values():
+        out.add_node(store.name, kind="store", label=store.type)
+    for tool in built.tools.values():
+        out.add_node(tool.name, kind="tool", label=tool.verb)
+    for thread in built.threads.values():
+        out.add_node(thread.name, kind="thread", label=thread.model)
+    for source, target, kind, background in edges(built, references):
+        for name in (source, target):
+            if name not in out:
+                out.add_node(name, kind="event", label=name)
+        out.add_edge(source, target, key=kind, type=kind, background=background)
+    return out
+
+
+def edges(
+    built: plan.Plan, references: Mapping[str, Mapping[str, str]]
+) -> list[tuple[str, str, str, bool]]:
+    """All edges as source, target, type and whether they are background work."""
+    found = []
+    for store, named in references.items():
+        for option, target in named.items():
+            found.append((store, target, _edge_type(option), False))
+    for tool in built.tools.values():
+        found += [
+            (tool.name, store, kind, False) for store in tool.stores for kind in _use(built, tool)
+        ]
+    for thread in built.threads.values():
+        found += _thread_edges(thread)
+    return list(dict.fromkeys(found))
+
+
+def reachable(steps: nx.DiGraph, starts: Iterable[str]) -> set[str]:
+    """All nodes that can be reached, the starts included."""
+    import networkx as nx
+
+    reached: set[str] = set()
+    for start in starts:
+        if start in steps and start not in reached:
+            reached |= {start} | nx.descendants(steps, start)
+    return reached
+
+
+def cycles(steps: nx.DiGraph) -> list[list[str]]:
+    """Every strongly connected group that holds a cycle, each in a stable order."""
+    import networkx as nx
+
+    groups = nx.strongly_connected_components(steps)
+    found = [group for group in groups if len(group) > 1 or steps.has_edge(*(list(group) * 2))]
+    return sorted(sorted(group) for group in found)
+
+
+def arrows(pairs: Iterable[tuple[str, str]]) -> nx.DiGraph:
+    """A plain directed graph of pairs."""
+    import networkx as nx
+
+    return nx.DiGraph(list(pairs))
+
+
+def call_order(
+    offered: Collection[str],
+    first: Collection[str],
+    then: Mapping[str, Collection[str]],
+    ends: Collection[str | None],
+) -> nx.DiGraph:
+    """Which tool may be called after which; nothing follows a tool that ends the run."""
+    pairs = [(START, tool) for tool in (first or offered)]
+    for tool in offered:
+        if tool not in ends:
+            pairs += [(tool, after) for after in then.get(tool, offered)]
+    return arrows(pairs)
+
+
+def event_name(trigger: plan.TriggerPlan) -> str:
+    """What a trigger waits for, in words."""
+    if trigger.kind == "user_message":
+        return "user_message"
+    if trigger.kind == "timer":
+        return f"every {duration(trigger.seconds)}"
+    if trigger.kind == "at":
+        return f"at {trigger.cron}"
+    if trigger.kind == "idle":
+        return f"idle {duration(trigger.seconds)}"
+    if trigger.kind == "crosses":
+        return f"{trigger.measure} > {trigger.over:g}"
+    if trigger.kind == "every" and trigger.count > 1:
+        return f"every {trigger.count} {trigger.event}"
+    return f"signal {trigger.event}" if trigger.kind == "signal" else trigger.event
+
+
+def duration(seconds: float) -> str:
+    """Seconds as the language writes them: `30m`."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds and seconds % size == 0:
+            return f"{int(seconds // size)}{unit}"
+    return f"{seconds:g}s"
+
+
+# Private functions
+
+
+def _edge_type(option: str) -> str:
+    if option.startswith("evict"):
+        return "evicts_into"
+    return "over" if option == "over" else "refers"
+
+
+def _use(built: plan.Plan, tool: plan.ToolPlan) -> list[str]:
+    kinds = ["reads"] if tool.reads else []
+    kinds += ["writes"] if tool.writes else []
+    return kinds or ["uses"]
+
+
+def _thread_edges(thread: plan.ThreadPlan) -> list[tuple[str, str, str, bool]]:
+    name = thread.name
+    found = [(name, thread.log, "logs", False)] if thread.log else []
+    found += [(name, item.store, "shows", False) for item in thread.context]
+    found += [(name, tool, "offers", False) for tool in thread.tools]
+    if thread.heartbeat.while_open:
+        found.append((name, thread.heartbeat.while_open, "refers", False))
+    for trigger in thread.triggers:
+        event = event_name(trigger)
+        source = (trigger.event or trigger.measure).partition(".")[0]
+        if source and source != "agent":
+            found.append((source, event, "emits", trigger.background))
+        found.append((event, name, "triggers", trigger.background))
+    return found
+
+
+def plain(found: nx.MultiDiGraph) -> dict[str, Any]:
+    """The graph as plain data: nodes and edges in the order in which they were added."""
+    return {
+        "name": found.graph.get("name", ""),
+        "nodes": [{"name": name, **values} for name, values in found.nodes(data=True)],
+        "edges": [
+            {"from": source, "to": target, **values}
+            for source, target, values in found.edges(data=True)
+        ],
+    }

@@ -1,0 +1,81 @@
+"""All checks of an architecture: what cannot run is an error, what is useless a warning.
+
+Called by `compile` and by `archgraph check`. Each rule is one function in one of the `rules_*`
+modules, over a `Design`. Knows no store type: what a type can do is asked of its class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from archgraph import errors
+from archgraph.graph import (
+    budget,
+    design,
+    rules_flow,
+    rules_names,
+    rules_stores,
+    rules_templates,
+    rules_threads,
+    rules_tools,
+)
+from archgraph.spec import load
+
+Rule = Callable[[design.Design], None]
+
+REFERENCES: tuple[Rule, ...] = (
+    rules_names.unique,
+    rules_names.tool_stores,
+    rules_names.thread_nodes,
+    rules_names.thread_events,
+    rules_names.store_references,
+    rules_names.embedder,
+    rules_tools.verbs,
+    rules_tools.fixed_arguments,
+    rules_tools.rule_tools,
+    rules_stores.logs,
+    rules_stores.views,
+    rules_stores.thresholds,
+    rules_threads.context_items,
+    rules_threads.cron_lines,
+    rules_threads.model_options,
+    rules_templates.missing,
+    rules_templates.syntax,
+    rules_templates.tool_names,
+    rules_templates.store_names,
+)
+"""Rules that hold for each part on its own, also of a file with other problems."""
+
+WHOLE: tuple[Rule, ...] = (
+    rules_threads.there_is_one,
+    rules_threads.way_out,
+    rules_tools.deadlocks,
+    rules_flow.trigger_cycles,
+    rules_flow.overflow_cycles,
+    rules_flow.unread_and_unwritten,
+    rules_flow.unreachable,
+)
+"""Rules about what is absent: they run when every part is right."""
+
+
+def check(source: str | Path, overrides: Sequence[str] = ()) -> list[errors.Problem]:
+    """All problems of an architecture file in one pass, in the order of the file."""
+    return problems(design.of(load.read(source, overrides)))
+
+
+def problems(found: design.Design) -> list[errors.Problem]:
+    """All problems of a loaded architecture."""
+    if found.loaded.root.mapping:
+        for rule in REFERENCES:
+            rule(found)
+        if found.sound and not _errors(found.problems):
+            for rule in WHOLE:
+                rule(found)
+        if found.sound and not _errors(found.problems):
+            budget.prove(found)
+    return load.in_order([*found.loaded.problems, *found.problems])
+
+
+def _errors(told: Sequence[errors.Problem]) -> bool:
+    return any(each.severity == "error" for each in told)

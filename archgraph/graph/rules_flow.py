@@ -1,0 +1,166 @@
+"""Rules about the graph as a whole: circles, and nodes that nothing reaches.
+
+They run when every part is right on its own, over the plan's edges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from archgraph.graph import assemble, build, design, plan
+from archgraph.spec import tree
+
+_DAMPED = ("pressure", "evicted", "opened", "case_end")
+"""Events that cannot fire again at once: pressure is re-armed by eviction, evictions and cases
+are bounded by what came in."""
+
+
+def trigger_cycles(found: design.Design) -> None:
+    """Threads do not make each other due without a bound."""
+    built = assemble.make(found)
+    causes = list(_causes(built))
+    steps = build.arrows((source, target) for source, target, _, _ in causes)
+    for group in build.cycles(steps):
+        inside = [each for each in causes if each[0] in group and each[1] in group]
+        undamped = build.arrows((s, t) for s, t, count, _ in inside if count <= 1)
+        if not build.cycles(undamped):
+            continue  # somewhere in every circle, several events make one run: it dies out
+        target, index = next((t, i) for _, t, count, i in inside if count <= 1)
+        circle = " and ".join(group) if len(group) > 1 else f"{group[0]} and itself"
+        message = f"{circle} make each other due for ever"
+        if len(group) == 1:
+            message = f"{group[0]} makes itself due for ever"
+        remedy = "count events with `every: N, of:`, or listen to another event"
+        path = ("threads", target, "triggers", index)
+        found.report("trigger-cycle", message, remedy, path)
+
+
+def overflow_cycles(found: design.Design) -> None:
+    """What is evicted from a store does not come back to it."""
+    pairs = [(name, target) for name in found.types for target in found.references(name).values()]
+    for group in build.cycles(build.arrows(pairs)):
+        message = f"{' and '.join(group)} overflow into each other"
+        remedy = "let one of them drop what it evicts"
+        found.report("overflow-cycle", message, remedy, ("stores", group[0]), key=True)
+
+
+def unread_and_unwritten(found: design.Design) -> None:
+    """A store is both written and read, or it is of no use."""
+    built = assemble.make(found)
+    read, written = _used(found, built)
+    for name in found.types:
+        path: tree.Path = ("stores", name)
+        if name not in read and name not in written:
+            message = f"nothing names the store {name!r}"
+            found.warn("unused-store", message, "use it or delete it", path, key=True)
+        elif name not in read:
+            message = f"{name!r} is written and never read"
+            remedy = "show it in a context, or give a thread a tool that reads it"
+            found.warn("never-read", message, remedy, path, key=True)
+        elif name not in written and not _begins_full(found, name):
+            message = f"{name!r} is read and never written, so it stays empty"
+            remedy = "give a thread a tool that writes it, or give it a first text"
+            found.warn("never-written", message, remedy, path, key=True)
+
+
+def unreachable(found: design.Design) -> None:
+    """Every thread can become due, and every tool is offered by a thread."""
+    built = assemble.make(found)
+    offered = {tool for thread in built.threads.values() for tool in thread.tools}
+    for name in built.tools:
+        if name not in offered:
+            message = f"no thread offers the tool {name!r}"
+            remedy = "add it to a thread's `tools`, or delete it"
+            found.warn("unused-tool", message, remedy, ("tools", name), key=True)
+    alive = _alive(built)
+    for name, thread in built.threads.items():
+        if name in alive:
+            continue
+        message = f"nothing makes the thread {name!r} due"
+        remedy = "give it a trigger, for example user_message"
+        if thread.triggers:
+            message = f"what makes {name!r} due can never happen"
+            remedy = "let it listen to something that happens"
+        found.warn("unreachable-thread", message, remedy, ("threads", name), key=True)
+
+
+def _causes(built: plan.Plan) -> Iterable[tuple[str, str, int, int]]:
+    """Which thread makes which thread due: source, target, by how many events, which trigger."""
+    for thread in built.threads.values():
+        for index, trigger in enumerate(thread.triggers):
+            if trigger.mode == "note":
+                continue  # it tells the thread something, and does not make it due
+            if trigger.kind in ("event", "every"):
+                node, _, event = trigger.event.partition(".")
+                if event not in _DAMPED:
+                    for source in _sources(built, node):
+                        yield source, thread.name, trigger.count, index
+            elif trigger.kind == "signal":
+                for other in built.threads.values():
+                    if trigger.event in other.tools:
+                        yield other.name, thread.name, 1, index
+
+
+def _sources(built: plan.Plan, node: str) -> list[str]:
+    """The threads that can cause an event of a node."""
+    if node in built.threads:
+        return [node]
+    return [
+        thread.name
+        for thread in built.threads.values()
+        if thread.log == node
+        or any(node in built.tools[t].stores and built.tools[t].writes for t in thread.tools)
+    ]
+
+
+def _used(found: design.Design, built: plan.Plan) -> tuple[set[str], set[str]]:
+    """The stores that are read, and those that are written."""
+    read = {item.store for thread in built.threads.values() for item in thread.context}
+    written = {thread.log for thread in built.threads.values()}
+    for thread in built.threads.values():
+        for tool in (built.tools[name] for name in thread.tools):
+            read |= set(tool.stores) if tool.reads or not tool.writes else set()
+            written |= set(tool.stores) if tool.writes else set()
+        read |= {thread.heartbeat.while_open}
+        read |= {t.measure.partition(".")[0] for t in thread.triggers if t.measure}
+    for name in found.types:
+        for option, target in found.references(name).items():
+            if option.startswith("evict"):
+                written.add(target)
+            else:
+                read.add(target)
+                written |= {name} if target in written else set()
+    return read, written
+
+
+def _begins_full(found: design.Design, name: str) -> bool:
+    """Whether a store has something to show without being written."""
+    options = found.options(name)
+    return bool(getattr(options, "text", "") or getattr(options, "path", ""))
+
+
+def _alive(built: plan.Plan) -> set[str]:
+    """The threads that can become due, by what comes from outside or from each other."""
+    alive: set[str] = set()
+    while True:
+        more = {
+            thread.name
+            for thread in built.threads.values()
+            if any(_can_fire(built, trigger, alive) for trigger in thread.triggers)
+        }
+        if more == alive:
+            return alive
+        alive = more
+
+
+def _can_fire(built: plan.Plan, trigger: plan.TriggerPlan, alive: set[str]) -> bool:
+    if trigger.mode == "note":
+        return False
+    if trigger.kind in ("user_message", "timer", "at", "idle", "crosses"):
+        return True
+    if trigger.kind == "signal":
+        return any(trigger.event in built.threads[name].tools for name in alive)
+    node, _, event = trigger.event.partition(".")
+    if node in built.threads:
+        return node in alive
+    return event in _DAMPED or node == "agent" or bool(set(_sources(built, node)) & alive)

@@ -1,0 +1,105 @@
+"""Rules about stores: logs, views over them, and the thresholds of a window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archgraph.graph import design
+from archgraph.spec import tree
+
+THRESHOLDS = ("warn_at", "evict_at", "evict_to")
+
+
+def logs(found: design.Design) -> None:
+    """Every thread has one log, and it can keep messages."""
+    kept = [store for store in found.types if found.keeps_messages(store)]
+    broken = any(name in found.loaded.broken for name in _named(found, "stores"))
+    for name, thread in found.spec.threads.items():
+        path: tree.Path = ("threads", name)
+        if thread.log:
+            if thread.log in found.types and thread.log not in kept:
+                kind = found.spec.stores[thread.log].type
+                message = f"{thread.log!r} is a {kind}, which keeps no messages"
+                remedy = f"name a log: {', '.join(kept) or 'add a store of type log'}"
+                found.report("not-a-log", message, remedy, (*path, "log"))
+        elif not kept and not broken:
+            message = f"the thread {name!r} has no log to keep its messages in"
+            remedy = "add a store `{type: log}`"
+            found.report("log-missing", message, remedy, path, key=True)
+        elif len(kept) > 1:
+            message = f"there are {len(kept)} logs: {', '.join(kept)}"
+            found.report("log-ambiguous", message, f"add `log: {kept[0]}`", path, key=True)
+
+
+def views(found: design.Design) -> None:
+    """A view lies over a log, and a summary of what is evicted goes to a store that holds text."""
+    for name in found.types:
+        for option, target in found.references(name).items():
+            path = ("stores", name, *option.split("."))
+            if target not in found.types:
+                continue
+            kind = found.spec.stores[target].type
+            if option == "over" and not found.keeps_messages(target):
+                message = f"{target!r} is a {kind}, which keeps no messages"
+                remedy = "name a store of type log"
+                found.report("over-not-a-log", message, remedy, path)
+            elif option.startswith("evict") and not _holds_text(found, target):
+                message = f"{target!r} is a {kind}, which cannot hold a summary"
+                remedy = "name a store of type block"
+                found.report("evict-target", message, remedy, path)
+
+
+def thresholds(found: design.Design) -> None:
+    """Thresholds lie in the window and in the order warn_at <= evict_at, evict_to < evict_at."""
+    for name in found.types:
+        options = found.options(name)
+        values = {key: getattr(options, key, None) for key in THRESHOLDS}
+        numbers = {key: value for key, value in values.items() if isinstance(value, (int, float))}
+        if "evict_at" not in numbers:
+            continue
+        _in_range(found, name, numbers)
+        _in_order(found, name, numbers)
+
+
+def shows(found: design.Design, store: str) -> list[str]:
+    """The threads that show a store."""
+    return [thread for thread, _, item in found.contexts() if item.store == store]
+
+
+def _in_range(found: design.Design, name: str, numbers: dict[str, Any]) -> None:
+    """Fractions up to 1; a window shown by several threads gives tokens."""
+    several = len(shows(found, name)) > 1
+    for key, value in numbers.items():
+        path = ("stores", name, key)
+        if tree.get(found.loaded.root, path) is None and several:
+            continue
+        if several and value <= 1:
+            message = f"{key} is a fraction, and {name!r} is shown by several threads"
+            found.report("threshold-range", message, "give it in tokens", path)
+        elif not several and value > 1:
+            message = f"{key} is {value}, more than the whole context window"
+            remedy = "give a fraction of the context window, at most 1.0"
+            found.report("threshold-range", message, remedy, path)
+
+
+def _in_order(found: design.Design, name: str, numbers: dict[str, Any]) -> None:
+    evict_at = numbers["evict_at"]
+    warn_at, evict_to = numbers.get("warn_at"), numbers.get("evict_to")
+    if warn_at is not None and warn_at > evict_at:
+        message = f"warn_at ({warn_at}) lies above evict_at ({evict_at}), so it never warns"
+        remedy = "give warn_at at most the value of evict_at"
+        found.report("threshold-order", message, remedy, ("stores", name, "warn_at"))
+    if evict_to is not None and evict_to >= evict_at:
+        message = f"evict_to ({evict_to}) is not below evict_at ({evict_at})"
+        remedy = "give evict_to less than evict_at, or every step evicts again"
+        found.report("threshold-order", message, remedy, ("stores", name, "evict_to"))
+
+
+def _holds_text(found: design.Design, store: str) -> bool:
+    """Whether a store can be rewritten as one text: it has a verb `rewrite` or a text option."""
+    offered = found.verbs(store)
+    return "rewrite" in offered or hasattr(found.options(store), "text")
+
+
+def _named(found: design.Design, section: str) -> list[str]:
+    return list(tree.child_mapping(found.loaded.root, section))

@@ -1,0 +1,103 @@
+"""Rules about prompts: they exist, can be parsed, and name only what their thread shows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from archgraph import errors, prompts
+from archgraph.graph import design
+from archgraph.spec import merge, tree
+
+
+def missing(found: design.Design) -> None:
+    """Every template that is named can be found."""
+    for template in found.templates.values():
+        if template.missing:
+            for path in template.paths:
+                message, _, remedy = template.missing.rpartition("; ")
+                found.report("template-missing", message, remedy or "write it", path)
+
+
+def syntax(found: design.Design) -> None:
+    """Every template can be parsed."""
+    for template in _readable(found):
+        broken = prompts.syntax_error(template.source)
+        if broken:
+            line, message = broken
+            remedy = f"correct it; `{tree.dotted(template.paths[0])}` uses it"
+            _in_template(found, "template-syntax", message, remedy, template, line)
+
+
+def tool_names(found: design.Design) -> None:
+    """No tool's name stands in a template's prose: an ablated tool would live on in the text."""
+    names = list(found.spec.tools)
+    if not names:
+        return
+    pattern = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, names))})(?![\w-])")
+    for template in _parsed(found):
+        told: set[str] = set()
+        for line, text in prompts.prose(template.source):
+            for match in pattern.finditer(text):
+                name = match[1]
+                if name not in told and ("_" in name or _called(text, match)):
+                    told.add(name)
+                    message = f"the tool {name!r} is named in prose"
+                    remedy = "describe what it does, or list the tools with {% for tool in tools %}"
+                    _in_template(found, "tool-in-prose", message, remedy, template, line)
+
+
+def store_names(found: design.Design) -> None:
+    """A template names only stores in the context of its thread, and what all templates see."""
+    for template in _parsed(found):
+        uses = prompts.uses(template.source)
+        for path in template.paths:
+            allowed = _allowed(found, path)
+            if allowed is None:
+                continue
+            for use in uses:
+                if use.name in allowed or use.guarded or use.name in found.loaded.broken:
+                    continue
+                owner = f"thread {path[1]!r}"
+                message = f"{use.name!r} is not shown by the {owner}, whose template this is"
+                remedy = errors.suggest(use.name, allowed)
+                if use.name in found.spec.stores:
+                    remedy = f"add {use.name} to threads.{path[1]}.context"
+                elif ("stores", use.name) in found.loaded.removed:
+                    remedy = f"put it into {{% if {use.name} is defined %}} ... {{% endif %}}"
+                _in_template(found, "template-name", message, remedy, template, use.line)
+
+
+def _allowed(found: design.Design, path: tree.Path) -> set[str] | None:
+    """The names that a template at a path may use; None where its owner decides."""
+    thread = found.spec.threads.get(str(path[1])) if path[0] == "threads" else None
+    if thread is None:
+        return None
+    shown = {item.store for item in thread.context}
+    return shown | (prompts.SAY_NAMES if path[-1] == "say" else prompts.NAMES)
+
+
+def _called(text: str, match: re.Match[str]) -> bool:
+    """Whether a name of one plain word is written as code or as a call."""
+    before, after = text[: match.start()], text[match.end() :]
+    return after.startswith("(") or (before.endswith("`") and after.startswith("`"))
+
+
+def _readable(found: design.Design) -> Iterable[design.Template]:
+    return [template for template in found.templates.values() if not template.missing]
+
+
+def _parsed(found: design.Design) -> Iterable[design.Template]:
+    return [each for each in _readable(found) if prompts.syntax_error(each.source) is None]
+
+
+def _in_template(
+    found: design.Design,
+    code: str,
+    message: str,
+    remedy: str,
+    template: design.Template,
+    line: int,
+) -> None:
+    origin = tree.Origin(template.file, line, 1)
+    found.problems.append(merge.problem(code, message, remedy, origin))

@@ -1,0 +1,205 @@
+"""Find and render prompt templates (jinja2, sandboxed).
+
+Called by the graph's checks (to find them and the names they use) and by the runtime (to render
+what a model is sent). Names that are not given are errors. A template of a thread sees: each store
+of the thread's context by its name (its text), `tools` (objects with `name`, `verb` and
+`description`, in the thread's order), `thread` (its name), `now` (the agent's time as text) and
+`counts` (store name to its number of records); a `say` template of a trigger sees `event` (the event's payload) as
+well. `{% if persona is defined %}` asks whether a store is there: so a prompt lives on when a node
+is ablated. Knows neither stores nor threads.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archgraph import errors
+
+if TYPE_CHECKING:
+    import jinja2
+    from jinja2 import sandbox
+
+NAMES = frozenset({"tools", "thread", "now", "counts"})
+"""What every template of a thread sees besides the stores of its context."""
+SAY_NAMES = NAMES | {"event"}
+"""What a trigger's `say` template sees besides the stores."""
+SHIPPED = Path(__file__).parent / "_shipped" / "prompts"
+CHECKOUT = Path(__file__).parents[1] / "prompts"
+
+_GLOBALS = frozenset({"range", "dict", "lipsum", "cycler", "joiner", "namespace"})
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A name that a template takes from outside; `line` is where it is first used.
+
+    `guarded`: the template asks `is defined` before it relies on the name.
+    """
+
+    name: str
+    line: int
+    guarded: bool
+
+
+# Public functions
+
+
+def find(name: str, folders: Sequence[Path] = ()) -> Path:
+    """The file of a template.
+
+    Args:
+        name: for example `memgpt/main.jinja2`.
+        folders: where the architecture's files lie; `prompts/` in and beside each is looked in
+            first, then `./prompts`, the wheel's and the checkout's.
+
+    Raises:
+        TemplateError: there is none; the message offers the nearest name.
+    """
+    homes = search(folders)
+    for home in homes:
+        path = home / name
+        if path.is_file() and path.resolve().is_relative_to(home.resolve()):
+            return path
+    known = {str(p.relative_to(home)) for home in homes for p in home.rglob("*.jinja2")}
+    looked = ", ".join(str(home) for home in homes) or "no folder `prompts`"
+    remedy = errors.suggest(name, known) if len(known) < 200 else ""
+    raise errors.TemplateError(f"no template {name!r} in {looked}; {remedy}")
+
+
+def search(folders: Sequence[Path] = ()) -> list[Path]:
+    """The existing folders in which templates are looked for, in order."""
+    own = [home for folder in folders for home in (folder / "prompts", folder.parent / "prompts")]
+    every = [*own, Path("prompts"), SHIPPED, CHECKOUT]
+    return list(dict.fromkeys(home for home in every if home.is_dir()))
+
+
+def read(path: Path) -> str:
+    """A template's source.
+
+    Raises:
+        TemplateError: the file is not UTF-8 text.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise errors.TemplateError(f"{path} cannot be read as UTF-8 text: {error}") from error
+
+
+def render(source: str, values: Mapping[str, Any]) -> str:
+    """Render a template's source.
+
+    Raises:
+        TemplateError: it uses a name that is not given, or cannot be parsed or rendered.
+    """
+    import jinja2
+
+    try:
+        return _compiled(source).render(values)
+    except jinja2.TemplateError as error:
+        line = f" (line {error.lineno})" if isinstance(error, jinja2.TemplateSyntaxError) else ""
+        raise errors.TemplateError(f"a template cannot be rendered: {error}{line}") from error
+    except (TypeError, ValueError, ArithmeticError, LookupError) as error:
+        raise errors.TemplateError(f"a template cannot be rendered: {error!r}") from error
+
+
+def variables(source: str) -> set[str]:
+    """The names that a template takes from outside.
+
+    Raises:
+        TemplateError: it cannot be parsed; the message names the line.
+    """
+    return {each.name for each in uses(source)}
+
+
+def uses(source: str) -> list[Variable]:
+    """The names that a template takes from outside, with lines, in order of their first use.
+
+    Raises:
+        TemplateError: it cannot be parsed; the message names the line.
+    """
+    from jinja2 import meta, nodes
+
+    parsed = _parsed(source)
+    outside = meta.find_undeclared_variables(parsed) - _GLOBALS
+    lines: dict[str, int] = {}
+    for name in parsed.find_all(nodes.Name):
+        if name.name in outside:
+            lines[name.name] = min(name.lineno, lines.get(name.name, name.lineno))
+    guarded = {
+        test.node.name
+        for test in parsed.find_all(nodes.Test)
+        if test.name in ("defined", "undefined") and isinstance(test.node, nodes.Name)
+    }
+    found = [Variable(name, line, name in guarded) for name, line in lines.items()]
+    return sorted(found, key=lambda each: (each.line, each.name))
+
+
+def shown(source: str) -> dict[str, int]:
+    """How often a template prints each name that it takes from outside.
+
+    Raises:
+        TemplateError: it cannot be parsed; the message names the line.
+    """
+    from jinja2 import nodes
+
+    counts: dict[str, int] = {}
+    for output in _parsed(source).find_all(nodes.Output):
+        for name in output.find_all(nodes.Name):
+            counts[name.name] = counts.get(name.name, 0) + 1
+    return counts
+
+
+def syntax_error(source: str) -> tuple[int, str] | None:
+    """Line (from 1) and text of a template's first syntax error; None if it can be parsed."""
+    import jinja2
+
+    try:
+        _environment().parse(source)
+    except jinja2.TemplateSyntaxError as error:
+        return error.lineno, str(error.message)
+    return None
+
+
+def prose(source: str) -> list[tuple[int, str]]:
+    """The text of a template outside of its expressions and comments: line and text."""
+    parts: list[tuple[int, str]] = []
+    for line, kind, text in _environment().lex(source):
+        if kind == "data":
+            parts += [(line + offset, each) for offset, each in enumerate(text.split("\n"))]
+    return parts
+
+
+# Private functions
+
+
+@functools.cache
+def _environment() -> sandbox.SandboxedEnvironment:
+    import jinja2
+    from jinja2 import sandbox
+
+    return sandbox.ImmutableSandboxedEnvironment(
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=False,
+        cache_size=0,
+    )
+
+
+@functools.lru_cache(maxsize=512)
+def _compiled(source: str) -> jinja2.Template:
+    return _environment().from_string(source)
+
+
+def _parsed(source: str) -> jinja2.nodes.Template:
+    import jinja2
+
+    try:
+        return _environment().parse(source)
+    except jinja2.TemplateSyntaxError as error:
+        raise errors.TemplateError(f"line {error.lineno}: {error.message}") from error

@@ -1,0 +1,203 @@
+"""What an architecture file may say, as models without any reading or running.
+
+`validate` builds them from a merged tree; `graph` compiles them; the JSON Schema is made from
+them. The docstrings below each key are the descriptions that editors show. Short forms of a
+value are turned into the long form here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic_core import PydanticCustomError
+
+from archgraph.spec import triggers
+
+NAME = r"^[A-Za-z][A-Za-z0-9_]{0,62}$"
+RESERVED = ("agent", "all", "counts", "event", "none", "now", "say", "thread", "tools", "user")
+"""Names that mean something else in templates, events or lists."""
+
+Trigger = triggers.Trigger
+PositiveInt = Annotated[int, pydantic.Field(ge=1)]
+Name = Annotated[str, pydantic.Field(pattern=NAME)]
+Template = Annotated[str, pydantic.Field(pattern=r"\.jinja2$")]
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Names = Annotated[
+    list[Name],
+    pydantic.BeforeValidator(_listed, json_schema_input_type=Name | list[Name]),
+]
+"""One name, or a list of names."""
+
+
+class Tool(triggers.Model):
+    """A tool: a verb, and the stores it works on."""
+
+    verb: Name
+    """What the tool does: a verb of the stores' type, or `reply`, `finish`, `pause_heartbeats`,
+    `wait`."""
+    stores: Names = pydantic.Field(default_factory=list)
+    """The stores that the verb is bound to; with several the model chooses one by name."""
+    about: str = ""
+    """What the model is told of the tool, instead of the verb's own description."""
+    fixed: dict[str, Any] = pydantic.Field(default_factory=dict)
+    """Arguments that are set here and that the model does not see."""
+
+
+class Search(triggers.Model):
+    """A search whose results stand in the context window."""
+
+    query: Literal["last_user"] = "last_user"
+    """What is searched for: the user's last message."""
+    k: PositiveInt = 10
+    """How many records."""
+
+
+class ContextItem(triggers.Model):
+    """A part of a context window: a store as it shows itself, new messages, or search results."""
+
+    store: Name
+    """The store that is shown."""
+    since: Literal["last_run", "turn"] | None = None
+    """Only the messages since this thread's last run, or only those of the present turn."""
+    of: Name | None = None
+    """With `since`: only the messages of this thread's turns."""
+    search: Search | None = None
+    """What a search of the store finds, instead of the store as it is."""
+    cap: PositiveInt | None = None
+    """The most tokens that this part may take."""
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"store": value} if isinstance(value, str) else value
+
+    @pydantic.model_validator(mode="after")
+    def _one_mode(self) -> ContextItem:
+        if self.since and self.search:
+            raise PydanticCustomError("wrong-value", "`since` and `search` exclude each other")
+        if self.of and not self.since:
+            raise PydanticCustomError("missing-key", "`of` needs `since: last_run` or `turn`")
+        return self
+
+
+class Rules(triggers.Model):
+    """The order in which tools may be called within a run."""
+
+    first: Names = pydantic.Field(default_factory=list)
+    """The run's first call must be one of these."""
+    last: Names = pydantic.Field(default_factory=list)
+    """A successful call of one of these ends the run."""
+    then: dict[str, Names] = pydantic.Field(default_factory=dict)
+    """After a tool, the next call must be one of these."""
+    at_most: dict[str, PositiveInt] = pydantic.Field(default_factory=dict)
+    """How often a tool may be called in a turn."""
+    required: Names = pydantic.Field(default_factory=list)
+    """Must have been called before the run may end."""
+    approval: Names = pydantic.Field(default_factory=list)
+    """A person must agree to each call."""
+
+
+When = Literal["requested", "failed", "called", "always"]
+
+
+class Heartbeat(triggers.Model):
+    """When a thread takes another step without input."""
+
+    when: Annotated[
+        list[When],
+        pydantic.BeforeValidator(_listed, json_schema_input_type=When | list[When]),
+    ] = pydantic.Field(default_factory=list)
+    """`requested` by the model, after a `failed` call, after any tool was `called`, `always`."""
+    until: Name | None = None
+    """A successful call of this tool ends the run."""
+    while_open: Annotated[
+        str | None, pydantic.Field(alias="while", pattern=r"^[A-Za-z]\w*\.open$")
+    ] = None
+    """`store.open`: go on while the store has something open."""
+    max_steps: PositiveInt = 20
+    """The most steps of a run."""
+    max_failures: PositiveInt = 3
+    """The most failed steps in a row."""
+    max_repeats: PositiveInt = 2
+    """How often the very same failing call may be repeated."""
+    rules: Rules = Rules()
+    """The order in which tools may be called."""
+
+
+class Thread(triggers.Model):
+    """A thread: what it runs on, what it sees, what it may do, and when it is due."""
+
+    kind: Literal["agent"] = "agent"
+    """`agent`: the heartbeat loop."""
+    model: Annotated[str, pydantic.Field(min_length=1)]
+    """The model's full name, for example `openai/gpt-4o-mini` or `offline/extractive`."""
+    context_window: Annotated[int, pydantic.Field(ge=256)]
+    """Tokens that one step may send and be answered with."""
+    prompt: Template
+    """The template of the system prompt."""
+    log: Name | None = None
+    """The log that keeps this thread's messages; may be left out when there is only one."""
+    context: list[ContextItem] = pydantic.Field(default_factory=list)
+    """What every step sees after the system prompt, in this order."""
+    tools: Annotated[
+        list[Name] | Literal["all"],
+        pydantic.Field(union_mode="left_to_right"),
+    ] = pydantic.Field(default_factory=list)
+    """The tools that the model may call, or `all`."""
+    triggers: list[Trigger] = pydantic.Field(default_factory=list)
+    """What makes the thread due."""
+    heartbeat: Heartbeat | Literal["never"] = "never"
+    """When it takes another step without input."""
+    max_tokens: PositiveInt = 512
+    """Tokens reserved for the model's answer."""
+    refresh: Literal["step", "turn", "eviction"] = "step"
+    """When the system prompt is rendered again."""
+    thoughts: Literal["argument", "text", "none"] = "argument"
+    """Where the model thinks: in an argument of every tool, in its text, or not at all."""
+    protocol: Literal["native", "text"] = "native"
+    """How tools are called: natively, or as JSON in text for models that cannot."""
+    overflow: Literal["evict", "fail"] = "evict"
+    """What happens when the window is full. `fail` is for arms that are meant to overflow."""
+    options: dict[str, Any] = pydantic.Field(default_factory=dict)
+    """Settings for the model: `temperature`, `api_base`, `timeout` (seconds) and so on."""
+
+
+class Store(triggers.Model):
+    """A store: its type, and the options that the type declares."""
+
+    type: str
+    """A registered store type."""
+    options: dict[str, Any] = pydantic.Field(default_factory=dict)
+    """The type's options, checked by the type. In YAML they stand beside `type`."""
+
+
+class Head(triggers.Model):
+    """The keys of a file that are not nodes."""
+
+    archgraph: Literal[1]
+    """The version of this language."""
+    name: Annotated[str, pydantic.Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+    """What the architecture is called."""
+    about: str = ""
+    """What it is, in a sentence or two."""
+    params: dict[str, Any] = pydantic.Field(default_factory=dict)
+    """What `--set` or a suite may vary: name to default. `${name}` stands for the value."""
+    embedder: Annotated[str, pydantic.Field(min_length=1)] = "hashed"
+    """What turns texts into vectors."""
+
+
+class ArchitectureSpec(Head):
+    """A whole architecture after `extends`, `--set` and parameters."""
+
+    stores: dict[str, Store] = pydantic.Field(default_factory=dict)
+    """What keeps state across turns."""
+    tools: dict[str, Tool] = pydantic.Field(default_factory=dict)
+    """What a model may call."""
+    threads: dict[str, Thread] = pydantic.Field(default_factory=dict)
+    """What thinks: a prompt, a context window and triggers."""

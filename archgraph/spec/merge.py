@@ -1,0 +1,368 @@
+"""Lay architectures over each other: `extends`, `--set`, `null` removal and `${params}`.
+
+Called by `load` with the trees of all layers, from the one that is extended to the one that was
+asked for. Every value keeps its origin. Knows no more of the language than its sections and where
+one node names another.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from archgraph import errors
+from archgraph.spec import reading, tree
+
+SECTIONS = ("params", "stores", "tools", "threads")
+NODES = ("stores", "tools", "threads")
+
+_PARAM = re.compile(r"\$(\$)?\{\s*([^{}]*?)\s*\}")
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+
+
+@dataclass(slots=True)
+class Merged:
+    """The tree of all layers so far, what was removed (and by what), and the problems."""
+
+    root: tree.Node
+    removed: dict[tuple[str, str], str] = field(default_factory=dict)
+    problems: list[errors.Problem] = field(default_factory=list)
+
+    def report(
+        self, code: str, message: str, remedy: str, origin: tree.Origin, path: tree.Path = ()
+    ) -> None:
+        """Add a problem at a place."""
+        self.problems.append(problem(code, message, remedy, origin, path))
+
+
+# Public functions
+
+
+def problem(
+    code: str,
+    message: str,
+    remedy: str,
+    origin: tree.Origin,
+    path: tree.Path = (),
+    *,
+    severity: str = "error",
+) -> errors.Problem:
+    """A problem at an origin; the origin's note is told as well."""
+    told = f"{message} (from {origin.note})" if origin.note else message
+    place = (origin.file, origin.line, origin.column, tree.dotted(path))
+    return errors.Problem(code, told, remedy, *place, severity)
+
+
+def layers(files: Sequence[tree.Node]) -> Merged:
+    """Merge files, the one that is extended first."""
+    merged = Merged(tree.mapping(files[0].origin))
+    for layer in files:
+        merged.root = _overlay(merged, merged.root, layer, ())
+    entries = {key: node for key, node in merged.root.mapping.items() if key != "extends"}
+    merged.root = replace(merged.root, value=entries, origin=files[-1].origin)
+    return merged
+
+
+def override(merged: Merged, text: str) -> None:
+    """Apply one `--set`: `name=value` for a parameter or node, `a.b=value` for a path."""
+    origin = tree.Origin(f"--set {text}")
+    name, sign, raw = text.partition("=")
+    steps = name.strip().split(".")
+    if not sign or not all(steps):
+        remedy = "write name=value or threads.main.key=value"
+        return merged.report("bad-override", "this is not a setting", remedy, origin)
+    value, problems = _value(raw, origin)
+    if value is None:
+        merged.problems += problems
+        return None
+    path: tree.Path | None = tuple(steps)
+    if len(steps) == 1:
+        path = _bare(merged, steps[0], value, origin)
+    if path is None or not _reachable(merged, path, origin):
+        return None
+    if path[0] == "params" and value.value is not None:
+        old = tree.get(merged.root, path)
+        if old is not None and isinstance(old.value, str) and not isinstance(value.value, str):
+            value = replace(value, value=raw.strip())
+    layer = tree.put(tree.mapping(origin), path, value)
+    merged.root = _overlay(merged, merged.root, layer, ())
+    return None
+
+
+def prune(merged: Merged) -> None:
+    """Take away the edges to what was removed, and tools that have lost their last store."""
+    gone = {key: by for key, by in merged.removed.items() if tree.get(merged.root, key) is None}
+    merged.removed = gone
+    if not gone:
+        return
+    for name, tool in tree.child_mapping(merged.root, "tools").items():
+        stores = tree.child(tool, "stores")
+        if stores is None or not isinstance(stores.value, (list, str)):
+            continue
+        lost = [by for item in _texts(stores) if (by := gone.get(("stores", item)))]
+        if lost and len(lost) == len(_texts(stores)):
+            merged.root = tree.drop(merged.root, ("tools", name))
+            gone["tools", name] = lost[0]
+        elif lost:
+            kept = [item for item in stores.items if ("stores", item.text) not in gone]
+            path = ("tools", name, "stores")
+            merged.root = tree.put(merged.root, path, replace(stores, value=kept))
+    for name, thread in tree.child_mapping(merged.root, "threads").items():
+        merged.root = tree.put(merged.root, ("threads", name), _without_edges(thread, gone))
+
+
+def substitute(merged: Merged) -> None:
+    """Put the parameters' values where `${name}` stands; `$${` stands for `${`."""
+    params = tree.child_mapping(merged.root, "params")
+    for name, node in params.items():
+        if isinstance(node.value, dict) or "${" in node.text:
+            remedy = "give a number, a text, true, false or a list"
+            merged.report("bad-param", "not a plain default", remedy, node.origin, ("params", name))
+    used: set[str] = set()
+    entries = {
+        key: node if key == "params" else _filled(merged, node, (key,), used)
+        for key, node in merged.root.mapping.items()
+    }
+    merged.root = replace(merged.root, value=entries)
+    for name in params.keys() - used:
+        origin = tree.place(merged.root, ("params", name), key=True)
+        message, remedy = f"nothing uses ${{{name}}}", "use it or delete it"
+        merged.problems.append(
+            problem("unused-param", message, remedy, origin, ("params", name), severity="warning")
+        )
+
+
+# Private functions
+
+
+def _overlay(merged: Merged, base: tree.Node, over: tree.Node, path: tree.Path) -> tree.Node:
+    if not isinstance(over.value, dict):
+        return over
+    if not isinstance(base.value, dict) or _other_type(base, over, path):
+        base = tree.mapping(over.origin)
+    entries, keys = dict(base.mapping), dict(base.keys)
+    for key, node in over.value.items():
+        here = (*path, key)
+        if node.value is None:
+            _remove(merged, entries, here, over.keys.get(key, node.origin))
+            continue
+        if _wrong_param(merged, base, node, here):
+            continue
+        below = entries.get(key) or tree.mapping(node.origin)
+        entries[key] = _overlay(merged, below, node, here)
+        keys[key] = over.keys.get(key, node.origin)
+    return tree.Node(entries, over.origin, keys)
+
+
+def _other_type(base: tree.Node, over: tree.Node, path: tree.Path) -> bool:
+    """Whether a store is given another type: then the old type's keys do not stay."""
+    if len(path) != 2 or path[0] != "stores":
+        return False
+    old, new = base.mapping.get("type"), over.mapping.get("type")
+    return old is not None and new is not None and old.value != new.value
+
+
+def _remove(
+    merged: Merged, entries: dict[str, tree.Node], path: tree.Path, origin: tree.Origin
+) -> None:
+    key = str(path[-1])
+    if len(path) == 1 and key in SECTIONS:
+        return  # an empty section says nothing
+    if key not in entries:
+        remedy = "give a value, or delete the line"
+        if entries and not origin.line:
+            remedy = errors.suggest(key, entries)
+        message = "this has no value, and there is nothing below it to remove"
+        merged.report("nothing-to-remove", message, remedy, origin, path)
+        return
+    del entries[key]
+    if len(path) == 2 and path[0] in SECTIONS:
+        merged.removed[str(path[0]), key] = str(origin)
+
+
+def _wrong_param(merged: Merged, base: tree.Node, node: tree.Node, path: tree.Path) -> bool:
+    """Whether a parameter's value has another type than the default that it replaces."""
+    if len(path) != 2 or path[0] != "params":
+        return False
+    old = base.mapping.get(str(path[1]))
+    if old is None or old.value is None or _same_type(old.value, node.value):
+        return False
+    kind = _KINDS.get(type(old.value), "a list")
+    message = f"{path[1]} must be {kind} like its default {tree.plain(old)!r}, "
+    message += f"not {tree.plain(node)!r}"
+    remedy = "give a value of that type"
+    if isinstance(old.value, int) and isinstance(node.value, float):
+        remedy = "write the default with a decimal point to allow fractions"
+    merged.report("param-type", message, remedy, node.origin, path)
+    return True
+
+
+def _same_type(old: Any, new: Any) -> bool:
+    if isinstance(old, float):
+        return isinstance(new, (int, float)) and not isinstance(new, bool)
+    return type(old) is type(new)
+
+
+def _value(raw: str, origin: tree.Origin) -> tuple[tree.Node | None, list[errors.Problem]]:
+    if not raw.strip():
+        return tree.Node("", origin), []
+    safe = raw.encode("utf-8", "replace").decode()
+    value, problems = reading.parse_text(safe, origin.file)
+    told = [replace(each, code="bad-override", line=0, column=0) for each in problems]
+    return (None if told or value is None else _from(value, origin)), told
+
+
+def _from(node: tree.Node, origin: tree.Origin) -> tree.Node:
+    """The same values, all of them from one origin."""
+    if isinstance(node.value, dict):
+        entries = {key: _from(each, origin) for key, each in node.value.items()}
+        return tree.Node(entries, origin, dict.fromkeys(entries, origin))
+    if isinstance(node.value, list):
+        return tree.Node([_from(each, origin) for each in node.value], origin)
+    return tree.Node(node.value, origin)
+
+
+def _bare(merged: Merged, name: str, value: tree.Node, origin: tree.Origin) -> tree.Path | None:
+    """The path that a bare name stands for: a parameter, or a node that is removed."""
+    homes = [section for section in SECTIONS if name in tree.child_mapping(merged.root, section)]
+    if "params" in homes:
+        return ("params", name)
+    if not homes:
+        known = [key for part in SECTIONS for key in tree.child_mapping(merged.root, part)]
+        message = f"no parameter or node {name!r}"
+        merged.report("unknown-name", message, errors.suggest(name, known), origin)
+        return None
+    if value.value is not None:
+        message = f"{name} is one of the {homes[0]}; only a key of it can be set"
+        remedy = f"write {homes[0]}.{name}.<key>=..., or {name}=null to remove it"
+        merged.report("bad-override", message, remedy, origin)
+        return None
+    return (homes[0], name)
+
+
+def _reachable(merged: Merged, path: tree.Path, origin: tree.Origin) -> bool:
+    """Whether all but the last step of a path exist, so that a typo does not make a new node."""
+    node = merged.root
+    for depth, step in enumerate(path[:-1]):
+        below = tree.child(node, step)
+        if below is None and depth == 0 and step in SECTIONS:
+            return True
+        if below is None or not isinstance(below.value, dict):
+            known = list(node.mapping)
+            message = f"there is no {tree.dotted(path[: depth + 1])}"
+            if below is not None:
+                message, known = f"{tree.dotted(path[: depth + 1])} has no keys", []
+            merged.report("bad-override", message, errors.suggest(str(step), known), origin)
+            return False
+        node = below
+    return True
+
+
+def _texts(node: tree.Node) -> list[str]:
+    return [node.text] if isinstance(node.value, str) else [item.text for item in node.items]
+
+
+def _without_edges(thread: tree.Node, gone: dict[tuple[str, str], str]) -> tree.Node:
+    """A thread without what it names of the removed nodes; its log stays, to be reported."""
+    tools = {name for section, name in gone if section == "tools"}
+    stores = {name for section, name in gone if section == "stores"}
+    names = {name for _, name in gone}
+    named: dict[str, Callable[[tree.Node], set[str]]] = {
+        "tools": lambda item: {item.text} & tools,
+        "context": lambda item: _item_names(item) & names,
+        "triggers": lambda item: _trigger_names(item) & names,
+    }
+    for key, lost in named.items():
+        node = tree.child(thread, key)
+        if node is not None and isinstance(node.value, list):
+            left = [item for item in node.items if not lost(item)]
+            thread = tree.put(thread, (key,), replace(node, value=left))
+    return _without_rules(thread, tools, stores)
+
+
+def _item_names(item: tree.Node) -> set[str]:
+    of = tree.child(item, "of")
+    store = tree.child(item, "store")
+    return {item.text, of.text if of else "", store.text if store else ""} - {""}
+
+
+def _trigger_names(item: tree.Node) -> set[str]:
+    found = set()
+    for path in (("event",), ("of",), ("crosses", "of"), ("signal",)):
+        node = tree.get(item, path)
+        if node is not None:
+            found.add(node.text.partition(".")[0])
+    return found
+
+
+def _without_rules(thread: tree.Node, tools: set[str], stores: set[str]) -> tree.Node:
+    until = tree.get(thread, ("heartbeat", "until"))
+    if until is not None and until.text in tools:
+        thread = tree.drop(thread, ("heartbeat", "until"))
+    while_open = tree.get(thread, ("heartbeat", "while"))
+    if while_open is not None and while_open.text.partition(".")[0] in stores:
+        thread = tree.drop(thread, ("heartbeat", "while"))
+    rules = tree.get(thread, ("heartbeat", "rules"))
+    if rules is not None and isinstance(rules.value, dict):
+        left = {key: _rule(node, tools) for key, node in rules.value.items()}
+        alive = {key: node for key, node in left.items() if node is not None}
+        thread = tree.put(thread, ("heartbeat", "rules"), replace(rules, value=alive))
+    return thread
+
+
+def _rule(node: tree.Node, tools: set[str]) -> tree.Node | None:
+    if isinstance(node.value, str):
+        return None if node.value in tools else node
+    if isinstance(node.value, list):
+        return replace(node, value=[item for item in node.value if item.text not in tools])
+    if isinstance(node.value, dict):
+        pairs = {key: _rule(each, tools) for key, each in node.value.items() if key not in tools}
+        return replace(node, value={key: each for key, each in pairs.items() if each is not None})
+    return node
+
+
+def _filled(merged: Merged, node: tree.Node, path: tree.Path, used: set[str]) -> tree.Node:
+    if isinstance(node.value, dict):
+        entries = {
+            key: _filled(merged, each, (*path, key), used) for key, each in node.value.items()
+        }
+        return replace(node, value=entries)
+    if isinstance(node.value, list):
+        items = [_filled(merged, each, (*path, i), used) for i, each in enumerate(node.value)]
+        return replace(node, value=items)
+    if not isinstance(node.value, str) or "${" not in node.value:
+        return node
+    return _replaced(merged, node, path, used)
+
+
+def _replaced(merged: Merged, node: tree.Node, path: tree.Path, used: set[str]) -> tree.Node:
+    params = tree.child_mapping(merged.root, "params")
+    names = [match[2] for match in _PARAM.finditer(node.text) if not match[1]]
+    used.update(names)
+    for name in names:
+        if name not in params:
+            message = f"no parameter {name!r}"
+            remedy = errors.suggest(name, params) if params else "declare it under `params`"
+            merged.report("unknown-param", message, remedy, node.origin, path)
+    if any(name not in params for name in names):
+        return replace(node, origin=replace(node.origin, note=UNKNOWN))
+    whole = _PARAM.fullmatch(node.text)
+    note = ", ".join(f"${{{name}}} = {params[name].origin}" for name in dict.fromkeys(names))
+    origin = replace(node.origin, note=note)
+    if whole and not whole[1]:
+        return tree.Node(params[whole[2]].value, origin)
+
+    def text(match: re.Match[str]) -> str:
+        return match[0][1:] if match[1] else _as_text(tree.plain(params[match[2]]))
+
+    return tree.Node(_PARAM.sub(text, node.text), origin)
+
+
+UNKNOWN = "an unknown parameter"
+"""The note of a value that could not be filled in, so that it is not complained about twice."""
+
+
+def _as_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
