@@ -1,8 +1,8 @@
 """Vector index of one store: a vec0 table in the file, and a mirror of it in memory.
 
 The table is the truth. The mirror is derived from it and makes searches fast: the vectors
-themselves up to `FLOATS` rows, above that one bit per dimension, whose best candidates are scored
-again from the table. Rows are added and never removed. Used by `indexes`.
+themselves up to `FLOATS` rows, above that their bits, whose best candidates are scored again from
+the table. Rows are added and never removed. Used by `indexes`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from archgraph.storage import database
+from archgraph.stores import bits
 
 if TYPE_CHECKING:
     import numpy as np
@@ -149,9 +150,9 @@ class Mirror:
             self.floats[self._size : total] = vectors
         else:
             self._to_bits()
-            bits = _bits(vectors)
-            self._bits = _grown(self._bits, self._size, total, bits.shape[1:], np.uint64)
-            self._bits[self._size : total] = bits
+            words = bits.signs(vectors)
+            self._bits = _grown(self._bits, self._size, total, words.shape[1:], np.uint64)
+            self._bits[self._size : total] = words
         self._size = total
 
     def hold(self, rows: Sequence[int], vectors: Sequence[NDArray[np.float32]]) -> None:
@@ -185,10 +186,8 @@ class Mirror:
 
         if self._bits is None:
             return []
-        wanted = _bits(query[None, :])[0]
-        distance = np.zeros(self._size, np.uint16)
-        for part in range(len(wanted)):
-            distance += np.bitwise_count(self._bits[: self._size, part] ^ wanted[part])
+        wanted = bits.signs(query[None, :])[0]
+        distance = bits.distances(self._bits[: self._size], wanted)
         rows, distance = _restrict(self.rows, distance, among)
         if len(rows) > limit:
             rows = rows[np.argpartition(distance, limit)[:limit]]
@@ -197,7 +196,7 @@ class Mirror:
 
     def _to_bits(self) -> None:
         if self.floats is not None:
-            self._bits = _bits(self.floats[: self._size])
+            self._bits = bits.signs(self.floats[: self._size])
             self.floats = None
 
 
@@ -208,15 +207,6 @@ def _restrict(rows: Any, scores: Any, among: Any) -> tuple[Any, Any]:
 
     mask = np.isin(rows, among, assume_unique=True)
     return rows[mask], scores[mask]
-
-
-def _bits(vectors: Any) -> Any:
-    """The signs of vectors, 64 to a word, column by column so that a scan reads straight on."""
-    import numpy as np
-
-    packed = np.packbits(vectors > 0, axis=1)
-    missing = -packed.shape[1] % 8
-    return np.asfortranarray(np.pad(packed, ((0, 0), (0, missing))).view(np.uint64))
 
 
 def _grown(array: Any, used: int, wanted: int, inner: tuple[int, ...], kind: Any) -> Any:
