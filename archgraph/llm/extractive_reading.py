@@ -257,10 +257,14 @@ _LIMIT = re.compile(r"limit\W{1,3}(\d+)", re.I)
 
 @functools.lru_cache(maxsize=2_000)
 def sections(text: str) -> tuple[Block, ...]:
-    """The tagged sections of a prompt that hold memory, innermost first named by their parent."""
+    """The sections of a prompt that hold memory: tagged ones, and untagged lines with a time."""
     found: list[Block] = []
     for match in _TAG.finditer(text):
         found.extend(_section(match["tag"], match["attributes"], match["body"]))
+    lines = _TAG.sub("", text).splitlines()
+    loose = "\n".join(line for line in lines if dates.stamp(_BULLET.sub("", line))[1])
+    if loose:
+        found.append(Block("", loose, len(loose), 0, records(loose)))
     return tuple(found)
 
 

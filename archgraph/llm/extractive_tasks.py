@@ -119,7 +119,13 @@ def _material(window: Window) -> list[Unit]:
             units.extend(reading.records(event.text, reading.AGENT))
     if not any(not _instructs(unit) for unit in units):
         units = [unit for block in window.blocks for unit in block.units]
-    return [unit for unit in units if not _instructs(unit)]
+    return [unit for unit in units if not _instructs(unit) and not _machinery(unit)]
+
+
+def _machinery(unit: Unit) -> bool:
+    """Headings, empty marks, tool calls and their results: nothing that anyone said."""
+    called = unit.speaker == reading.AGENT and unit.text.startswith("calls ")
+    return called or unit.speaker == "tool" or unit.text.endswith(":") or not unit.stems
 
 
 def _instructs(unit: Unit) -> bool:

@@ -26,10 +26,11 @@ _VERBS = {
     SEARCH: r"search|find|look(?:s|ing)? ?up|look for|recall|query|retrieve|fetch|consult|browse",
     WRITE: r"append|insert|add|save|store|remember|write|record|keep|memori[sz]e|put|archive|file|"
     r"leave|note",
-    REWRITE: r"rewrite|rethink|overwrite|anew|whole new|reorgani[sz]e|replace the (?:whole|entire)",
+    REWRITE: r"rewrite|rethink|overwrite|anew|whole new|is replaced|reorgani[sz]e|"
+    r"replace the (?:whole|entire)",
     NOTE: r"guidance|advice|advise|hint|leave a note|note for|for the (?:other|next) thread",
     FINISH: r"finish|done|end your|stop|nothing left|complete|conclude|quit",
-    PAUSE: r"pause|sleep|wait|suspend|snooze",
+    PAUSE: r"pause|sleep|wait|suspend|snooze|minutes|seconds|how long",
 }
 _PATTERNS = {role: re.compile(rf"\b(?:{verbs})\w{{0,3}}\b", re.I) for role, verbs in _VERBS.items()}
 _PARAMETERS = {
@@ -42,6 +43,7 @@ _PARAMETERS = {
     "old": r"old|existing|exact text|to replace|current|be replaced|present text",
     "new": r"new|replacement|instead|changed",
 }
+_IDENTIFIER = re.compile(r"^(?:\w+ )?ids?\b|\bthe id of|\bidentifier of", re.I)
 _NAMES = {key: re.compile(rf"(?:^|\b|_)(?:{text})", re.I) for key, text in _PARAMETERS.items()}
 
 
@@ -98,7 +100,7 @@ def _understand(schema: str) -> Tool:
     parameters = function.get("parameters") or {}
     properties: dict[str, Any] = parameters.get("properties") or {}
     found = _parameters(properties, set(parameters.get("required") or ()))
-    said = " ".join((_spaced(name), about, *(_spaced_parameter(p, properties) for p in properties)))
+    said = " ".join((_spaced(name), about, *_said(properties)))
     role = _role(_spaced(name), about, found, properties)
     needed = {key: properties.get(key, {}) for key in parameters.get("required") or ()}
     return Tool(name=name, role=role, said=said.lower(), required=needed, **found)
@@ -106,6 +108,10 @@ def _understand(schema: str) -> Tool:
 
 def _spaced(name: str) -> str:
     return re.sub(r"[_\-.]+|(?<=[a-z])(?=[A-Z])", " ", name).lower()
+
+
+def _said(properties: Mapping[str, Any]) -> list[str]:
+    return [_spaced_parameter(name, properties) for name in properties]
 
 
 def _spaced_parameter(name: str, properties: Mapping[str, Any]) -> str:
@@ -155,7 +161,9 @@ def _role(name: str, about: str, found: Mapping[str, Any], properties: Mapping[s
     if found.get("old"):
         return REPLACE
     if not found["text"]:
-        return _wordless_role(f"{name} {about}")
+        return _wordless_role(" ".join((name, about, *_said(properties))))
+    if any(_IDENTIFIER.search(parameter) for parameter in _said(properties)):
+        return OTHER  # works on one record that is known by its id
     said = _spaced_parameter(found["text"], properties)
     scores = {
         role: _score(_PATTERNS[role], name, about, said) for role in (REPLY, SEARCH, WRITE, REWRITE)
@@ -163,7 +171,7 @@ def _role(name: str, about: str, found: Mapping[str, Any], properties: Mapping[s
     scores[SEARCH] += 4 if found.get("page") else 0
     scores[SEARCH] += 2 * bool(re.search(r"\bquery|quer(?:y|ies)|look for|search", said))
     scores[REPLY] += 3 * bool(re.search(r"user (?:will )?(?:reads?|sees?|hears?)|\buser\b", said))
-    scores[REWRITE] += 2 * bool(scores[REWRITE])
+    scores[REWRITE] += 3 * bool(scores[REWRITE])
     best = max(scores, key=lambda role: scores[role])
     if not scores[best]:
         return OTHER
