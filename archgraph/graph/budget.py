@@ -129,9 +129,7 @@ def _system(built: plan.Plan, thread: plan.ThreadPlan) -> tuple[str, dict[str, i
     source = built.prompts[thread.prompt]
     values = {
         **{item.store: "" for item in thread.context},
-        "tools": [
-            SimpleNamespace(name=t.name, description=t.description, verb=t.verb) for t in listed
-        ],
+        "tools": [built.tools[name] for name in thread.tools],
         "thread": thread.name,
         "now": "2023-05-08 13:56:00 Mon",
         "counts": dict.fromkeys(built.stores, 1_000_000_000),
