@@ -5,6 +5,7 @@ Used by gateways, tools, stores and the runtime. Knows none of them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,29 +65,28 @@ class Completion:
     reasoning: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """A plain form that `from_json` reads back."""
-        return {
+        """A plain form without what is empty, which `from_json` reads back."""
+        usage = self.usage
+        plain = {
             "text": self.text,
             "tool_calls": [[call.id, call.name, call.arguments] for call in self.tool_calls],
             "usage": [
-                self.usage.prompt_tokens,
-                self.usage.completion_tokens,
-                self.usage.cached_tokens,
-                self.usage.cost,
+                usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.cost,
             ],
             "finish_reason": self.finish_reason,
             "model": self.model,
             "reasoning": self.reasoning,
-        }
+        }  # fmt: skip
+        return {key: value for key, value in plain.items() if value}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Completion:
+    def from_json(cls, data: Mapping[str, Any]) -> Completion:
         """Read what `to_json` wrote."""
         return cls(
-            text=data["text"],
-            tool_calls=tuple(ToolCall(*call) for call in data["tool_calls"]),
+            text=data.get("text", ""),
+            tool_calls=tuple(ToolCall(*call) for call in data.get("tool_calls", ())),
             usage=Usage(*data["usage"]),
-            finish_reason=data["finish_reason"],
-            model=data["model"],
-            reasoning=data["reasoning"],
+            finish_reason=data.get("finish_reason", ""),
+            model=data.get("model", ""),
+            reasoning=data.get("reasoning", ""),
         )

@@ -66,7 +66,12 @@ def parse(plan: plans.Plan, thread: plans.ThreadPlan, call: ToolCall) -> Parsed:
 
 
 def prepare(w: world.World, parsed: Sequence[Parsed]) -> None:
-    """Let stores do slow outside work for coming calls, before the commit begins."""
+    """Let stores do slow outside work for coming calls, before the commit begins.
+
+    A lone write needs none: its text is embedded when somebody searches.
+    """
+    if len(parsed) == 1 and parsed[0].tool is not None and parsed[0].tool.writes:
+        return
     for item in parsed:
         if item.tool is not None and not item.tool.control and not item.error:
             store, arguments = _target(item.tool, item.arguments)

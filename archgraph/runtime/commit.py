@@ -55,7 +55,13 @@ def _save(db: database.Database, before: AgentState, after: AgentState) -> None:
         rows.append(("agent", db.version, json.dumps(plain)))
     for name, thread in after.threads.items():
         if before.threads.get(name) is not thread:
-            rows.append((f"thread:{name}", db.version, json.dumps(tick.to_plain(thread))))
+            rows.append(
+                (
+                    f"thread:{name}",
+                    db.version,
+                    json.dumps(tick.to_plain(thread), separators=(",", ":")),
+                )
+            )
     if db.clock.virtual and db.now() != db.saved_time:
         db.saved_time = db.now()
         rows.append(("clock", db.version, json.dumps({"now": db.now()})))

@@ -7,7 +7,6 @@ the thread's last step is not rendered or counted again.
 from __future__ import annotations
 
 import json
-import os.path
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -31,7 +30,8 @@ class Window:
     `rows` are the log rows of the messages after the system prompt; `tokens` the size of the
     whole prompt, tool schemas included; `prefix` the share of it that repeats the thread's last
     request from its start. `upto` is where the run's ranges are frozen, `seen` the commit at
-    which each store was last shown to the thread.
+    which each store was last shown to the thread. `span` names the log if the messages are one
+    unbroken stretch of it as the thread sees it.
     """
 
     system: str
@@ -42,6 +42,7 @@ class Window:
     prefix: float
     upto: Mapping[str, int]
     seen: Mapping[str, int]
+    span: str
 
 
 @dataclass(slots=True)
@@ -76,6 +77,12 @@ class Renderer:
             for name, schemas in self.schemas.items()
         }
         self._last = {name: _Remembered() for name in plan.threads}
+        self._spans = {name: self._span(thread) for name, thread in plan.threads.items()}
+        self._guarded = {
+            name
+            for name, store in stores.items()
+            if getattr(store.options, "consistency", "last_write") != "last_write"
+        }
 
     def build(self, thread: plans.ThreadPlan, state: tick.ThreadState) -> Window:
         """The window of the thread's next step."""
@@ -90,7 +97,17 @@ class Renderer:
         prefix = self._prefix(before, last, messages, fixed) if before[0] else 0.0
         wires: list[Wire] = [{"role": "system", "content": last.system}]
         wires += [message.wire for message in messages]
-        return Window(last.system, wires, rows, fixed + tokens, fixed, prefix, upto, last.seen)
+        return Window(
+            last.system,
+            wires,
+            rows,
+            fixed + tokens,
+            fixed,
+            prefix,
+            upto,
+            last.seen,
+            self._spans[thread.name],
+        )
 
     def prompt_number(self, thread: str) -> int:
         """The journal's number of the thread's system prompt; within a commit."""
@@ -145,7 +162,7 @@ class Renderer:
         last.key, last.run, last.prompt = key, state.run, 0
         last.system = self._render(thread, texts)
         last.system_tokens = self.count(last.system)
-        last.seen = dict.fromkeys(texts, self.db.version)
+        last.seen = {name: self.db.version for name in texts if name in self._guarded}
         last.moved = self._eviction_mark(thread)
 
     def _due(self, thread: plans.ThreadPlan, state: tick.ThreadState, last: _Remembered) -> bool:
@@ -236,6 +253,15 @@ class Renderer:
             shown += [m for m in log.window(start, thread=thread.name) if self._own(m, thread)]
         return shown
 
+    def _span(self, thread: plans.ThreadPlan) -> str:
+        """The log whose rows the window shows in one stretch, if it shows one queue over it."""
+        queues = self.shown_queues(thread)
+        others = [item for item in thread.context if item.mode == "since" and item.since == "turn"]
+        if len(queues) != 1 or others:
+            return ""
+        options = cast(Any, self.stores[queues[0]].options)
+        return str(options.over) if options.over == thread.log and not options.of else ""
+
     def _own(self, message: base.WindowMessage, thread: plans.ThreadPlan) -> bool:
         sql = "SELECT thread FROM record WHERE seq = ?"
         return bool(self.db.value(sql, (message.seq,)) == thread.name)
@@ -251,6 +277,14 @@ class Renderer:
         system, rows = before
         total = fixed + sum([message.tokens for message in messages])
         if system != last.system:
-            return self.count(os.path.commonprefix([system, last.system])) / total
-        same = len(os.path.commonprefix([rows, last.rows]))
+            return self.count(_common(system, last.system)) / total
+        same = len(_common(rows, last.rows))
         return (fixed + sum([message.tokens for message in messages[:same]])) / total
+
+
+def _common(first: Any, second: Any) -> Any:
+    """The longest common beginning of two texts or lists."""
+    least = min(len(first), len(second))
+    if first[:least] == second[:least]:
+        return first[:least]
+    return first[: next(i for i in range(least) if first[i] != second[i])]

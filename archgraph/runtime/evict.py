@@ -104,7 +104,7 @@ def resume(w: world.World, event: tick.Tick) -> tuple[int, str, Sequence[int]] |
     row = journal.open_step(w.db, event.seq, "evict")
     if row is None or row.reply is None:
         return None
-    return row.id, str(row.reply["text"]), row.window
+    return row.id, str(row.reply.get("text", "")), row.window
 
 
 def apply(
@@ -144,7 +144,8 @@ def _request(
     source = w.plan.prompts[rule.prompt]
     system = prompts.render(source, {"limit": old.options.limit, "thread": thread.name})
     room = TRANSCRIPT_SHARE * thread.context_window - w.count(system) - rule.max_tokens
-    lines, rows = [f"Summary so far:\n{old.text or '(none)'}\n\nMessages:"], []
+    rows: list[int] = []
+    lines = [f"Summary so far:\n{old.text or '(none)'}\n\nMessages:"]
     room -= w.count(lines[0])
     for message in wanted.victims:
         line = _line(message)

@@ -78,24 +78,25 @@ def _wanted(
         if not missing:
             return Verdict(bool(after.says or after.again))
         return Verdict(True, nudge=f"Before you end you must call: {', '.join(missing)}.")
-    if after.says or after.again:
-        return Verdict(True)
-    if "failed" in rule.when and len(good) < len(outcome.calls):
-        return Verdict(True)
-    if "requested" in rule.when and any(call.heartbeat for call in good):
-        return Verdict(True)
-    if "called" in rule.when and any(call.verb != plans.REPLY for call in good):
-        return Verdict(True)
-    if "always" in rule.when and (outcome.calls or must_call(plan, thread)):
+    if after.says or after.again or _asked(thread, outcome, must_call(plan, thread)):
         return Verdict(True)
     if rule.while_open and open_items.get(rule.while_open, 0) > 0:
         return Verdict(True)
     missing = [name for name in rule.rules.required if not after.called.get(name)]
     if missing:
         return Verdict(True, nudge=f"Before you end you must call: {', '.join(missing)}.")
-    if good and good[-1].tool in rule.rules.then:
-        return Verdict(True)
-    return Verdict(False)
+    return Verdict(bool(good) and good[-1].tool in rule.rules.then)
+
+
+def _asked(thread: plans.ThreadPlan, outcome: tick.Outcome, by_tool: bool) -> bool:
+    """Whether one of the reasons in `when` holds."""
+    when, calls = thread.heartbeat.when, outcome.calls
+    return (
+        ("failed" in when and not all(call.ok for call in calls))
+        or ("requested" in when and any(call.ok and call.heartbeat for call in calls))
+        or ("called" in when and any(call.ok and call.verb != plans.REPLY for call in calls))
+        or ("always" in when and (bool(calls) or by_tool))
+    )
 
 
 def _bounded(rule: plans.HeartbeatPlan, after: tick.ThreadState, wanted: Verdict) -> Verdict:

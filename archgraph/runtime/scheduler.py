@@ -29,6 +29,7 @@ class Scheduler:
     def __init__(self, w: world.World, state: AgentState) -> None:
         self.w, self.state = w, state
         self.spoken: list[tuple[str, str]] = []
+        self._inherited = int(w.db.value("SELECT max(seq) FROM tick") or 0)
         self._measures = sorted(
             {t.measure for p in w.plan.threads.values() for t in p.triggers if t.measure}
         )
@@ -52,9 +53,9 @@ class Scheduler:
         `should_yield` is asked between background steps: true gives way to an arriving message.
         """
         while (event := self._next()) is not None:
-            if event.background:
-                if not (background or self.state.turn) or should_yield():
-                    return
+            allowed = background or self.state.turn
+            if event.background and (not allowed or should_yield()):
+                return
             self._handle(event)
 
     def wait_for_turn(self) -> None:
@@ -115,7 +116,9 @@ class Scheduler:
     def _step(self, event: Tick) -> None:
         """One step of a thread, evictions before it included."""
         w, thread = self.w, self.w.plan.threads[event.thread]
-        replied = step.resume(w, event, self.state.threads[thread.name])
+        replied = None
+        if event.seq <= self._inherited:  # a tick from before this process may be half done
+            replied = step.resume(w, event, self.state.threads[thread.name])
         if replied is None:
             try:
                 replied = self._ask(event)
@@ -146,7 +149,7 @@ class Scheduler:
     def _ask(self, event: Tick) -> step.Replied:
         """Build the window, make room where it is needed, warn where it is due, ask."""
         w, thread = self.w, self.w.plan.threads[event.thread]
-        interrupted = evict.resume(w, event)
+        interrupted = evict.resume(w, event) if event.seq <= self._inherited else None
         if interrupted is not None:
             self._evict(event, self._queue_of(interrupted[2]), interrupted)
         while True:

@@ -206,7 +206,7 @@ def _row(
         request=w.renderer.request_number(thread.name, request, fixed_part), reply=reply,
         status="replied", prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens, cached_tokens=usage.cached_tokens,
-        cost=usage.cost, window_tokens=window.tokens, prefix=window.prefix,
+        cost=usage.cost, window_tokens=window.tokens, prefix=window.prefix, span=window.span,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from archgraph import errors
 from archgraph.storage import database
 
 _STEP_COLUMNS = (
@@ -25,8 +26,10 @@ _STEP_COLUMNS = (
 class StepRow:
     """One model call and what followed. `status` is `replied`, `done` or `failed`.
 
-    `window` lists the messages that were sent after the system prompt, as row numbers; `prefix`
-    is the share of the prompt's tokens that repeats the thread's previous request from its start.
+    `window` lists the messages that were sent after the system prompt, as row numbers; with
+    `span`, the name of a log, they are all of its rows between the first and the last that the
+    thread sees, and only their bounds are kept. `prefix` is the share of the prompt's tokens that
+    repeats the thread's previous request from its start.
     `born` is the commit that recorded the reply, `closed` the one that applied its tool calls.
     """
 
@@ -51,6 +54,7 @@ class StepRow:
     prefix: float = 0.0
     born: int = 0
     closed: int | None = None
+    span: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +130,18 @@ def prompt(db: database.Database, id: int) -> str:
 
 def add_step(db: database.Database, row: StepRow) -> int:
     """Record a step with its reply (commit 1), or one that failed."""
-    reply = None if row.reply is None else json.dumps(row.reply, ensure_ascii=False)
+    reply = (
+        None
+        if row.reply is None
+        else json.dumps(row.reply, ensure_ascii=False, separators=(",", ":"))
+    )
     cursor = db.execute(
         "INSERT INTO step(turn, thread, run, kind, tick, at, prompt, window, request, reply,"
         " status, reason, prompt_tokens, completion_tokens, cached_tokens, cost, window_tokens,"
         " prefix, born, closed) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         (
             row.turn, row.thread, row.run, row.kind, row.tick, row.at, row.prompt,
-            pack(row.window), row.request, reply, row.status, row.reason, row.prompt_tokens,
+            _packed(row), row.request, reply, row.status, row.reason, row.prompt_tokens,
             row.completion_tokens, row.cached_tokens, row.cost, row.window_tokens,
             round(row.prefix, 4), db.version, row.closed,
         ),
@@ -175,7 +183,7 @@ def steps(
 ) -> list[StepRow]:
     """Steps that fulfil a condition, oldest first."""
     sql = f"SELECT {_STEP_COLUMNS} FROM step WHERE {where} ORDER BY id LIMIT ?"
-    return [_step(row) for row in db.all(sql, (*parameters, limit))]
+    return [_step(db, row) for row in db.all(sql, (*parameters, limit))]
 
 
 def turns(db: database.Database, where: str = "1", parameters: Sequence[Any] = ()) -> list[TurnRow]:
@@ -195,9 +203,13 @@ def events(
     db: database.Database, where: str = "1", parameters: Sequence[Any] = ()
 ) -> list[EventRow]:
     """Events that fulfil a condition, oldest first."""
-    columns = "seq, at, name, turn, step, thread, payload, born"
-    sql = f"SELECT {columns} FROM event WHERE {where} ORDER BY seq"
-    return [EventRow(*row[:6], json.loads(row[6]), row[7]) for row in db.all(sql, parameters)]
+    names = ("seq", "at", "name", "turn", "step", "thread", "payload", "born")
+    sql = f"SELECT {', '.join(names)} FROM event WHERE {where} ORDER BY seq"
+    rows = db.all(sql, parameters)
+    return [
+        EventRow(**{**dict(zip(names, row, strict=True)), "payload": json.loads(row[6])})
+        for row in rows
+    ]
 
 
 def pack(rows: Sequence[int]) -> str:
@@ -220,8 +232,30 @@ def unpack(text: str) -> list[int]:
     return found
 
 
-def _step(row: Sequence[Any]) -> StepRow:
+def _packed(row: StepRow) -> str:
+    if not row.span or not row.window:
+        return pack(row.window)
+    return f"{row.span}:{row.window[0]}-{row.window[-1]}/{len(row.window)}"
+
+
+def _unpacked(db: database.Database, thread: str, text: str) -> tuple[list[int], str]:
+    span, colon, rest = text.partition(":")
+    if not colon:
+        return unpack(text), ""
+    bounds, _, count = rest.partition("/")
+    first, _, last = bounds.partition("-")
+    sql = (
+        "SELECT seq FROM record WHERE store = ? AND seq BETWEEN ? AND ? "
+        "AND (thread IS NULL OR thread = ?) ORDER BY seq"
+    )
+    rows = [row[0] for row in db.all(sql, (span, int(first), int(last), thread))]
+    if len(rows) != int(count):
+        raise errors.AgentFileError(f"{db.path}: a step's window of {count} rows has {len(rows)}")
+    return rows, span
+
+
+def _step(db: database.Database, row: Sequence[Any]) -> StepRow:
     values = list(row)
-    values[8] = unpack(values[8])
+    values[8], span = _unpacked(db, values[2], values[8])
     values[10] = None if values[10] is None else json.loads(values[10])
-    return StepRow(*values)
+    return StepRow(*values, span=span)

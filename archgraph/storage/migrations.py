@@ -44,7 +44,8 @@ CREATE TABLE indexed(
 ) WITHOUT ROWID;
 
 CREATE TABLE tick(
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, thread TEXT NOT NULL, due REAL NOT NULL,
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, thread TEXT NOT NULL,
+  due REAL NOT NULL,
   background INTEGER NOT NULL, turn INTEGER, payload TEXT NOT NULL, key TEXT UNIQUE,
   born INTEGER NOT NULL, died INTEGER);
 CREATE INDEX tick_pending ON tick(background, due, seq) WHERE died IS NULL;
@@ -96,12 +97,12 @@ def apply(connection: Any) -> None:
 
     steps = migrations.Migrations("archgraph")
 
-    @steps()
     def m001_tables(db: sqlite_utils.Database) -> None:
         for statement in TABLES.split(";\n"):
             if statement.strip():
                 db.conn.execute(statement)
 
+    steps()(m001_tables)
     database = sqlite_utils.Database(connection)
     steps.apply(database)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")

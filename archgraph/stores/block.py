@@ -55,6 +55,10 @@ class Block(base.Store):
 
     options: Options
 
+    def __init__(self, name: str, options: Any, context: base.Context) -> None:
+        super().__init__(name, options, context)
+        self._known: base.Record | None = None
+
     def start(self) -> None:
         """Write the first text."""
         self.put(self.options.text or ("{}" if self.options.schema_ else ""))
@@ -92,9 +96,11 @@ class Block(base.Store):
         size = self.context.count(text)
         if record is None:
             new = base.Record(id=self.name, content=text, tokens=size, derived_from=derived_from)
-            self.records.add(new)
+            self._known = self.records.add(new)
         elif record.content != text:
-            self.records.update(record, content=text, tokens=size, derived_from=derived_from)
+            self._known = self.records.update(
+                record, content=text, tokens=size, derived_from=derived_from
+            )
         else:
             return
         self.wrote(chars=len(text))
@@ -195,7 +201,13 @@ class Block(base.Store):
             tools.check_arguments(tools.parse_arguments(text), self.options.schema_)
 
     def _record(self) -> base.Record | None:
-        return self.records.get(self.name)
+        if self._known is None:
+            self._known = self.records.get(self.name)
+        return self._known
+
+    def forget(self) -> None:
+        """The text is read again."""
+        self._known = None
 
     @base.verb(writes=True)
     def set_field(self, field: str, value: str) -> str:

@@ -153,7 +153,8 @@ class Log(base.Store):
         upto = view.upto if view.upto is not None else 1 << 62
         who = "(thread IS NULL OR thread = ?)" if view.thread else "?"
         where, values = f"seq > ? AND seq <= ? AND {who}", (view.after, upto, view.thread or 1)
-        lines, last, room = [], view.after, view.cap or 1 << 30
+        lines: list[str] = []
+        last, room = view.after, view.cap or 1 << 30
         for record in self.records.select(where, values):
             line = base.cut(self.line(record), self.options.message_cap, self.context.count)
             if line:

@@ -139,8 +139,9 @@ def _mistyped(value: Any, schema: Mapping[str, Any]) -> str:
         return f"must be of type {kind}, not {json.dumps(value)[:60]}"
     if "enum" in schema and value not in schema["enum"]:
         return f"must be one of {', '.join(map(repr, schema['enum']))}"
-    if kind == "array" and "items" in schema:
-        return next(filter(None, (_mistyped(item, schema["items"]) for item in value)), "")
+    if isinstance(value, list) and "items" in schema:
+        complaints = (_mistyped(item, schema["items"]) for item in value)
+        return next(filter(None, complaints), "")
     return ""
 
 
