@@ -1,1 +1,4 @@
-"""The seam to models: gateways and embedders. Called by the runtime; knows no stores and no agents."""
+"""The seam to models: gateways, embedders, token counts.
+
+Called by the runtime and, for what is pure, by suites; knows no stores and no agents.
+"""
