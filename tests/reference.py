@@ -60,6 +60,8 @@ def store_options(name: str) -> str:
     store = registry.get("stores", name)
     parts = [keys_of_model(store.Options)]
     for inner in dict.fromkeys(models_inside(store.Options)):
+        if inner.__module__ != store.__module__:
+            continue  # shared by several types, and has a part of its own on the page
         parts.append(f"Keys of {name_of(inner)}:\n\n{keys_of_model(inner)}")
     verbs = ", ".join(f"[`{v}`](verbs.md#{name}-{v})" for v in stores.verbs(store)) or "none"
     parts.append(
@@ -269,6 +271,8 @@ def plain(value: object) -> str:
     """A value as YAML would have it, on one line."""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, list):
+        return f"[{', '.join(map(plain, value))}]"
     if isinstance(value, pydantic.BaseModel):
         return "{}"
     return str(value) if value != "" else '""'

@@ -83,7 +83,8 @@ def test_no_command_is_invented() -> None:
 @pytest.mark.parametrize("name", registry.names("stores"))
 def test_store_type_is_documented(name: str) -> None:
     store = registry.get("stores", name)
-    shown = pages.words_in_code(section("stores.md", name))
+    assert section("stores.md", name)
+    shown = pages.words_in_code(pages.text_of(pages.REFERENCE / "stores.md"))
     parts = {*keys_of(store.Options), *store.events, *store.measures, *stores.verbs(store)}
     assert parts - shown == set()
 
