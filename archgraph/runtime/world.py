@@ -5,7 +5,6 @@ Made when an agent opens; handed to the renderer, the step and the scheduler. De
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -123,7 +122,4 @@ class World:
 def counter(plan: plans.Plan) -> Callable[[str], int]:
     """Counts tokens as the first thread's model does; a safety factor where that is unknown."""
     first = next(iter(plan.threads.values()))
-    found = tokens.counter(first.model)
-    if found.factor == 1.0:
-        return found.count
-    return lambda text: math.ceil(found.count(text) * found.factor)
+    return tokens.counter(first.model).count
