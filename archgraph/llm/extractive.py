@@ -39,7 +39,7 @@ class Extractive:
         """Answer one request."""
         window = reading.read(request.messages)
         kit = tools.read(() if request.tool_choice == "none" else request.tools)
-        move = policy.decide(window, kit)
+        move = policy.decide(window, kit, request.tool_choice == "required")
         calls = tuple(
             ToolCall(call_ids.derive(request, n), call.tool.name, policy.wire_arguments(call))
             for n, call in enumerate(move.calls)

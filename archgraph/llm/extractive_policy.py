@@ -10,8 +10,10 @@ thread that cannot reply; then the user's message, whose facts are saved before 
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +29,9 @@ MOST_CALLS = 30
 """Calls per user message after which the policy answers with what it has."""
 
 _MOST_SAVES = 4
+_MOST_RELIEF = 2
 _NOTE_WORDS = 150
+_RELIEF_CHARACTERS = 600
 _REMEMBERED, _HEARD, _GREETING = "I'll remember that.", "I see.", "Hello! How can I help you?"
 
 
@@ -47,11 +51,16 @@ class Move:
     text: str = ""
 
 
-def decide(window: Window, kit: tools.Kit) -> Move:
-    """The next move."""
+def decide(window: Window, kit: tools.Kit, must_call: bool = False) -> Move:
+    """The next move. With `must_call` it has a call, be it one that changes nothing."""
     if not kit.tools:
         return Move(text=_without_tools(window))
-    if window.alerted > window.asked or _pressed(window):
+    move = _told_to_call(window, kit) or _choose(window, kit)
+    return _idle(window, kit) if must_call and not move.calls else move
+
+
+def _choose(window: Window, kit: tools.Kit) -> Move:
+    if window.alerted > window.asked:
         relief = _relieve(window, kit)
         if relief:
             return relief
@@ -82,7 +91,7 @@ def _without_tools(window: Window) -> str:
 def _answered(window: Window, kit: tools.Kit) -> bool:
     replies = {tool.name for tool in kit.of(tools.REPLY)}
     if not replies:
-        return bool(window.told) and not _pressed(window)
+        return bool(window.told)
     tried = [attempt for attempt in window.since_asked if attempt.name in replies]
     return any(attempt.ok for attempt in tried) or len(tried) > 1
 
@@ -142,6 +151,37 @@ def _end(window: Window, kit: tools.Kit) -> Move:
     return Move((Call(tool, tools.arguments(tool, False, "Nothing is left to do.")),))
 
 
+def _idle(window: Window, kit: tools.Kit) -> Move:
+    """A call that changes nothing, where a call is demanded and nothing is left to do."""
+    harmless = (tools.FINISH, tools.PAUSE, tools.SEARCH, tools.REPLY)
+    tool = next((tool for role in harmless for tool in kit.of(role)), None)
+    if tool is None:
+        return Move()
+    text = _HEARD if tool.role == tools.REPLY else "anything new"
+    given = {"text": text} if tool.text else {}
+    return Move((Call(tool, tools.arguments(tool, False, "Nothing is left to do.", **given)),))
+
+
+_DEMAND = re.compile(r"\b(?:must|have to|need to) call\b[: ]*(.+)", re.I)
+
+
+def _told_to_call(window: Window, kit: tools.Kit) -> Move | None:
+    """Obey a system message, just received, that names tools which must be called."""
+    last = window.events[-1] if window.events else None
+    demand = _DEMAND.search(last.text) if last and last.kind in ("note", "idle") else None
+    if demand is None:
+        return None
+    tool = next((t for t in kit.tools if re.search(rf"\b{re.escape(t.name)}\b", demand[1])), None)
+    if tool is None:
+        return None
+    said = window.message.text if window.message else "Nothing new."
+    text = " ".join(words.terms(said)) if tool.role == tools.SEARCH else said
+    if tool.role == tools.REPLY:
+        return _respond(window, kit, window.message, False) if window.message else None
+    given = {"text": text, **({"store": tools.best_store(tool, text)} if tool.stores else {})}
+    return Move((Call(tool, tools.arguments(tool, True, "I was told to.", **given)),))
+
+
 # --- saving --------------------------------------------------------------------------------------
 
 
@@ -195,7 +235,7 @@ def _place(window: Window, kit: tools.Kit, text: str) -> tuple[tools.Tool, str] 
     shown = {block.label for block in window.blocks}
     writers = sorted(kit.of(tools.WRITE), key=lambda tool: not shown & set(tool.stores))
     for tool in writers:
-        failed = [a.arguments for a in window.attempts if a.name == tool.name and not a.ok]
+        failed = _failed(tool, window, len(text))
         if not tool.stores:
             if not failed:
                 return tool, ""
@@ -208,6 +248,17 @@ def _place(window: Window, kit: tools.Kit, text: str) -> tuple[tools.Tool, str] 
     return None
 
 
+def _failed(tool: tools.Tool, window: Window, size: int) -> list[Mapping[str, Any]]:
+    """Arguments of calls that failed with no more text; a much shorter text may still fit."""
+    return [
+        attempt.arguments
+        for attempt in window.made
+        if attempt.name == tool.name
+        and not attempt.ok
+        and len(str(attempt.arguments.get(tool.text, ""))) <= 2 * size
+    ]
+
+
 def _own(tool: tools.Tool) -> set[str]:
     """Stores about the agent itself, where there are others: users' facts do not belong there."""
     own = {store for store in tool.stores if tools.about_self(store)}
@@ -217,22 +268,30 @@ def _own(tool: tools.Tool) -> set[str]:
 # --- pressure ------------------------------------------------------------------------------------
 
 
-def _pressed(window: Window) -> bool:
-    """Whether a pressure notice came after the last reply within this turn."""
-    return window.alerted >= 0 and window.alerted == len(window.events) - 1
-
-
 def _relieve(window: Window, kit: tools.Kit) -> Move | None:
-    """Save what would be lost, oldest first; None when that is done and work is left."""
-    writes = [a for a in window.attempts if _is_write(kit, a.name)]
+    """Save what would be lost, oldest first; None when that is done and an answer is due.
+
+    While a user waits, one note is enough: what is saved takes room in the window too.
+    """
     waiting = window.message is not None and not _answered(window, kit)
-    if len(writes) < _MOST_SAVES:
-        told = [u for e in window.events if e.kind in ("user", "transcript") for u in e.units]
+    since = window.since_asked if waiting else window.attempts
+    writes = [attempt.ok for attempt in since if _is_write(kit, attempt.name)]
+    if sum(writes) < (1 if waiting else _MOST_RELIEF) and len(writes) <= _MOST_SAVES:
+        earlier = [e for n, e in enumerate(window.events) if not waiting or n != window.asked]
+        told = [u for e in earlier if e.kind in ("user", "transcript") for u in e.units]
         news = facts.unsaved(facts.of_units(_weighty(told)), window)
-        move = _write(window, kit, news, again=True)
+        batch = _first(news, _RELIEF_CHARACTERS)
+        more = len(batch) < len(news) and sum(writes) + 1 < _MOST_RELIEF
+        move = _write(window, kit, batch, again=waiting or more)
         if move:
             return move
     return None if waiting else _end(window, kit)
+
+
+def _first(news: Sequence[str], characters: int) -> list[str]:
+    """As many of the first facts as fit."""
+    sizes = itertools.accumulate(len(fact) + 1 for fact in news)
+    return [fact for fact, size in zip(news, sizes, strict=True) if size <= characters]
 
 
 def _weighty(units: Sequence[Unit]) -> list[Unit]:

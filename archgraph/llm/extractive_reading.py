@@ -79,8 +79,9 @@ class Window:
     """A whole context window, read.
 
     `asked` and `alerted` are the places in `events` of the last real user message and of the last
-    pressure notice, -1 if there is none. `attempts` has the calls since the later of the two,
-    `since_asked` those since the user's message.
+    pressure notice, -1 if there is none. `made` has all calls, `attempts` those since the later of
+    the two places, `since_asked` those since the user's message. `written` is what successful
+    calls carried, `told` the texts said since the user's message.
     """
 
     system: str
@@ -88,6 +89,7 @@ class Window:
     events: tuple[Event, ...]
     asked: int = -1
     alerted: int = -1
+    made: tuple[Attempt, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     since_asked: tuple[Attempt, ...] = ()
     written: str = ""
@@ -122,6 +124,7 @@ def read(messages: Sequence[Wire]) -> Window:
         events=tuple(events),
         asked=asked,
         alerted=alerted,
+        made=tuple(call for _, call in calls),
         attempts=tuple(call for place, call in calls if place > max(asked, alerted)),
         since_asked=tuple(call for place, call in calls if place > asked),
         written=words.flat(" ".join(_strings(call) for _, call in calls if call.ok)),

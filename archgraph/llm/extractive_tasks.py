@@ -125,7 +125,8 @@ def _material(window: Window) -> list[Unit]:
 def _machinery(unit: Unit) -> bool:
     """Headings, empty marks, tool calls and their results: nothing that anyone said."""
     called = unit.speaker == reading.AGENT and unit.text.startswith("calls ")
-    return called or unit.speaker == "tool" or unit.text.endswith(":") or not unit.stems
+    mark = unit.text.endswith(":") or unit.text.strip("().- ").lower() in ("", "none", "empty")
+    return called or mark or unit.speaker == "tool" or not unit.stems
 
 
 def _instructs(unit: Unit) -> bool:
