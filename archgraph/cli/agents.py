@@ -1,0 +1,78 @@
+"""`blame` and `fork`: who wrote a store, and a second agent with the same past."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from archgraph import clock
+from archgraph.cli import options, screen
+
+
+@click.command()
+@click.argument("agent", metavar="AGENT.db")
+@click.argument("store")
+@options.as_json
+def blame(agent: str, store: str, as_json: bool) -> None:
+    """Tell which step, thread and message wrote each line of a store.
+
+    The file is opened for reading only, so this also works while another process writes to it.
+    """
+    from archgraph import api
+
+    out = screen.Screen()
+    with options.read_agent(agent) as opened:
+        found = api.blame(opened, store)
+    if as_json:
+        out.json([api.plain(each) for each in found])
+        return
+    if not found:
+        out.line(f"{store} is empty")
+        return
+    out.table(
+        ("line", "step", "thread", "time (UTC)", "because of"),
+        [
+            (screen.clean(each.line), each.step or "at the start", each.thread or "",
+             clock.stamp(each.at)[:16], screen.short(each.message, 60))
+            for each in found
+        ],
+    )  # fmt: skip
+
+
+@click.command()
+@click.argument("agent", metavar="AGENT.db")
+@click.argument("new", metavar="NEW.db")
+@click.option("--at", type=int, metavar="STEP", help="With the memory that it had after this step.")
+@click.option(
+    "--architecture", "other", metavar="OTHER", help="Go on with this architecture instead."
+)
+@options.varied
+@options.quiet
+def fork(
+    agent: str,
+    new: str,
+    at: int | None,
+    other: str | None,
+    sets: Sequence[str],
+    model: str | None,
+    quiet: bool,
+) -> None:
+    """Copy an agent as it is now, or as it was after a step, into a new file.
+
+    With --architecture the copy goes on as another architecture; stores and threads of the same
+    name and type keep what they hold. The original may be in use.
+    """
+    from archgraph import api
+
+    if (sets or model) and not other:
+        raise click.UsageError("--set and --model vary the architecture that --architecture names")
+    plan = api.compile(other, options.overrides(sets, model)) if other else None
+    with options.read_agent(agent) as opened:
+        made = opened.fork(new, at=at, plan=plan)
+        made.close()
+    if not quiet:
+        when = f"after step {at}" if at is not None else "now"
+        goes_on = f" and goes on as {plan.name}" if plan else ""
+        out = screen.Screen()
+        out.line(f"{new} is {agent} as of {when}{goes_on}. Talk with it: archgraph chat {new}")

@@ -1,0 +1,47 @@
+"""Reads texts out of a tool call's arguments while they are still arriving.
+
+Used by `voice` to stream thoughts and replies. Knows JSON strings, not tools.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+_FIELD = re.compile(r'(?:^\s*\{|,)\s*"((?:[^"\\]|\\.)*)"\s*:\s*"((?:[^"\\]|\\.)*)("?)', re.DOTALL)
+_HALF = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?$|\\u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u[0-9a-fA-F]{0,3})?)?$")
+
+
+class Arguments:
+    """The arguments of one call, piece by piece."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._given: dict[str, int] = {}
+
+    def add(self, piece: str) -> list[tuple[str, str]]:
+        """Take a piece; what text fields have grown by it, as (field, new text)."""
+        self._text += piece
+        grown = []
+        for name, text in strings(self._text).items():
+            known = self._given.get(name, 0)
+            if len(text) > known:
+                grown.append((name, text[known:]))
+                self._given[name] = len(text)
+        return grown
+
+
+def strings(partial: str) -> dict[str, str]:
+    """The text fields of a JSON object of which only the beginning may be there."""
+    found: dict[str, str] = {}
+    at = 0
+    while match := _FIELD.search(partial, at):
+        name, raw, closed = match.groups()
+        if not closed:
+            raw = _HALF.sub("", raw)
+        try:
+            found[name] = json.loads(f'"{raw}"', strict=False)
+        except ValueError:
+            return found
+        at = match.end()
+    return found
