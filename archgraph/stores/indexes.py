@@ -80,6 +80,7 @@ class SearchIndex(upkeep.Upkeep):
         only = retrieval.joined(only, policy.where)
         lists = self._lists(query, policy, only)
         ranked = self._ranked(query, policy, only, lists)
+        ranked += self._rest(query, policy, only, lists, ranked)
         part = ranked[offset : offset + limit]
         return self._hits(part, lists, policy), len(ranked)
 
@@ -91,12 +92,17 @@ class SearchIndex(upkeep.Upkeep):
         only: retrieval.Filter = NO_FILTER,
     ) -> list[retrieval.Hit]:
         """The k best results; cheaper than `search`, which also counts the rest."""
-        if tuple(policy.sources or self.kinds) != ("vector",) or not _plain(policy):
+        if k > policy.depth:
             return self.search(query, policy, limit=k, only=only)[0]
         self.catch_up()
-        near = self._nearest(query, k, only)
-        ranked = retrieval.ordered(near, policy)
-        return self._hits(ranked[:k], {"vector": near}, policy)
+        only = retrieval.joined(only, policy.where)
+        if tuple(policy.sources or self.kinds) == ("vector",) and self._plain(policy):
+            lists = {"vector": self._nearest(query, k, only)}
+            ranked = retrieval.ordered(lists["vector"], policy)
+        else:
+            lists = self._lists(query, policy, only)
+            ranked = self._ranked(query, policy, only, lists)
+        return self._hits(ranked[:k], lists, policy)
 
     def _lists(
         self, query: str, policy: retrieval.Retrieval, only: retrieval.Filter
@@ -112,7 +118,7 @@ class SearchIndex(upkeep.Upkeep):
                     "but its retrieval names that source"
                 )
             elif source == "text":
-                lists[source] = self._matching(query, only)
+                lists[source] = self._matching(query, only, policy.depth)
             elif query.strip():
                 lists[source] = self._nearest(query, policy.depth, only)
         return lists
@@ -126,11 +132,13 @@ class SearchIndex(upkeep.Upkeep):
     ) -> list[tuple[int, float]]:
         """One ranking of living records from the lists."""
         scores = retrieval.fuse(lists, policy)
-        head = dict(retrieval.ordered(scores, policy)[: policy.depth])
+        head = retrieval.best(scores, policy.depth)
         self.timeline.gap = policy.neighbours.gap
         lent = retrieval.spread(head, policy, self.timeline.near)
         fresh = self._allowed([row for row in lent if row not in scores], only)
-        scores |= {row: score for row, score in lent.items() if row in scores or row in fresh}
+        for row, score in lent.items():
+            if row in scores or row in fresh:
+                scores[row] = scores.get(row, 0.0) + score
         self._add_author(scores, query, policy)
         self._add_envelope(scores, policy)
         ranked = retrieval.ordered(scores, policy)
@@ -140,8 +148,26 @@ class SearchIndex(upkeep.Upkeep):
             ranked = retrieval.diversified(ranked, vectors, policy.diversity, len(top))
         return ranked
 
-    def _matching(self, query: str, only: retrieval.Filter) -> retrieval.Scores:
-        """BM25 scores of records that share a word with the query."""
+    def _rest(
+        self,
+        query: str,
+        policy: retrieval.Retrieval,
+        only: retrieval.Filter,
+        lists: dict[str, retrieval.Scores],
+        ranked: Sequence[tuple[int, float]],
+    ) -> list[tuple[int, float]]:
+        """Further text matches, in their own order, below a ranking that `depth` cut short."""
+        if len(lists.get("text", ())) < policy.depth:
+            return []
+        known = {row for row, _ in ranked}
+        everything = self._matching(query, only, RANKED)
+        lists["text"] = everything
+        shares = retrieval.normalised(everything)
+        least = max(policy.min_score, 0.0)
+        return [(row, 0.0) for row, share in shares.items() if row not in known and share >= least]
+
+    def _matching(self, query: str, only: retrieval.Filter, depth: int) -> retrieval.Scores:
+        """BM25 scores of the best records that share a word with the query."""
         found: retrieval.Scores = {}
         words = text_index.words(query)
         condition, values = only.sql()
@@ -150,15 +176,15 @@ class SearchIndex(upkeep.Upkeep):
             if not words or not index.exists():
                 continue
             kept = index.keep(words, len(self.timeline), self._settled)
-            limit = RANKED
+            limit = depth
             while True:
                 bound = [self.store, *values] if joined else []
                 rows = index.match(kept, limit, joined, bound)
                 living = rows if joined else self._living(rows)
-                if len(living) >= min(RANKED, limit // 2) or len(rows) < limit:
+                if len(living) >= depth or len(rows) < limit:
                     break
                 limit *= 4  # many of the best are dead: look further down
-            found |= dict(living[:RANKED])
+            found |= dict(living[:depth])
         return found
 
     def _nearest(self, query: str, depth: int, only: retrieval.Filter) -> retrieval.Scores:
@@ -256,8 +282,8 @@ class SearchIndex(upkeep.Upkeep):
         whole: list[retrieval.Hit] = []
         for hit in hits:
             seq = hit.record.seq
-            around = [*reversed(self.timeline.near(seq, -count)), *self.timeline.near(seq, count)]
-            beside = self.records.by_seq([row for row in around if row not in known])
+            earlier, later = self.timeline.near(seq, count, count)
+            beside = self.records.by_seq([row for row in earlier + later if row not in known])
             known |= beside.keys()
             group = [retrieval.Hit(record, hit.score, ("beside",)) for record in beside.values()]
             whole += sorted([*group, hit], key=lambda one: one.record.seq)
@@ -289,17 +315,12 @@ class SearchIndex(upkeep.Upkeep):
         found = self.db.all(sql, (self.store, *values))
         return np.fromiter((row[0] for row in found), np.int64, len(found))
 
+    def _plain(self, policy: retrieval.Retrieval) -> bool:
+        """Whether a policy orders by similarity alone."""
+        weights = policy.weights
+        talk = self.timeline.speakers and (weights.author or _lends(policy))
+        return not (talk or weights.recency or weights.importance or policy.fusion == "mmr")
 
-def _plain(policy: retrieval.Retrieval) -> bool:
-    """Whether a policy orders by similarity alone."""
-    weights = policy.weights
-    return not (
-        policy.expand
-        or policy.fusion == "mmr"
-        or policy.where
-        or weights.author
-        or weights.recency
-        or weights.importance
-        or policy.neighbours.before
-        or policy.neighbours.after
-    )
+
+def _lends(policy: retrieval.Retrieval) -> bool:
+    return bool(policy.neighbours.before or policy.neighbours.after)

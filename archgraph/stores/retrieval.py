@@ -159,15 +159,26 @@ def _ranks(scores: Scores, k: float) -> Scores:
     return {row: (k + 1) / (k + place) for place, row in enumerate(ranked, 1)}
 
 
-def spread(scores: Scores, policy: Retrieval, near: Callable[[int, int], Sequence[int]]) -> Scores:
-    """Scores with what neighbours lend. `near(row, n)` gives n rows after it, or -n before it."""
-    shares = policy.neighbours
-    total = dict(scores)
+def spread(
+    scores: Scores, policy: Retrieval, near: Callable[[int, int, int], tuple[list[int], list[int]]]
+) -> Scores:
+    """What rows are lent by their neighbours: `near(row, b, a)` gives b before it, a after it."""
+    from_before, from_after = policy.neighbours.before, policy.neighbours.after
+    lent: Scores = {}
+    if not from_before and not from_after:
+        return lent
     for row, score in scores.items():
-        for direction, given in ((1, shares.before), (-1, shares.after)):
-            for other, share in zip(near(row, direction * len(given)), given, strict=False):
-                total[other] = total.get(other, 0.0) + share * score
-    return total
+        earlier, later = near(row, len(from_after), len(from_before))
+        for others, shares in ((later, from_before), (earlier, from_after)):
+            for other, share in zip(others, shares, strict=False):
+                lent[other] = lent.get(other, 0.0) + share * score
+    return lent
+
+
+def best(scores: Scores, count: int) -> Scores:
+    """The highest scores; of equals, those that came first."""
+    ranked = sorted(scores, key=scores.__getitem__, reverse=True)
+    return {row: scores[row] for row in ranked[:count]}
 
 
 def ordered(scores: Scores, policy: Retrieval) -> list[tuple[int, float]]:

@@ -27,7 +27,7 @@ FEW_ROWS = 2_000
 """Up to this many rows every word is looked up: nothing would be saved by leaving some out."""
 COMMON = 0.05
 """A word in more than this share of the rows is left out while two rarer ones remain."""
-SCORED = 8_000
+SCORED = 5_000
 """About how many rows one query may score; the rarest words come first."""
 
 

@@ -31,6 +31,11 @@ class Timeline:
         """The last row."""
         return self._rows[-1] if self._rows else 0
 
+    @property
+    def speakers(self) -> int:
+        """How many different speakers have been seen."""
+        return len(self._known) - 1
+
     def add(self, row: int, time: float, speaker: str, name: str) -> None:
         """Append a row. `speaker` is empty if nobody said it; `name` is the author's, if known."""
         code = self._known.setdefault(speaker, len(self._known))
@@ -46,20 +51,23 @@ class Timeline:
         for column in (self._rows, self._times, self._speakers):
             del column[size:]
 
-    def near(self, row: int, count: int) -> list[int]:
-        """The `count` utterances after a row (before it, if negative), as far as one talk goes."""
-        place = bisect.bisect_left(self._rows, row)
-        if place == len(self._rows) or self._rows[place] != row or not self._speakers[place]:
-            return []
-        step = 1 if count > 0 else -1
-        found: list[int] = []
-        for other in range(place + step, place + count + step, step):
-            if not 0 <= other < len(self._rows) or not self._speakers[other]:
+    def near(self, row: int, before: int, after: int) -> tuple[list[int], list[int]]:
+        """The utterances before and after a row, nearest first, as far as one talk goes."""
+        rows, times, speakers = self._rows, self._times, self._speakers
+        place = bisect.bisect_left(rows, row)
+        if place == len(rows) or rows[place] != row or not speakers[place]:
+            return [], []
+        earlier: list[int] = []
+        for other in range(place - 1, max(-1, place - 1 - before), -1):
+            if not speakers[other] or times[other + 1] - times[other] > self.gap:
                 break
-            if abs(self._times[other] - self._times[other - step]) > self.gap:
+            earlier.append(rows[other])
+        later: list[int] = []
+        for other in range(place + 1, min(len(rows), place + 1 + after)):
+            if not speakers[other] or times[other] - times[other - 1] > self.gap:
                 break
-            found.append(self._rows[other])
-        return found
+            later.append(rows[other])
+        return earlier, later
 
     def named(self, query_words: frozenset[str]) -> set[int]:
         """Codes of the speakers whose names share a word with the query."""

@@ -130,16 +130,18 @@ class Upkeep:
         not: that row and those after it wait for the next search. A reader of the file indexes
         for itself, in memory.
         """
-        if self.db.writable:
-            self._settle()
-            upto = self.upto()
-            while rows := self.records.rows_after(upto, BATCH):
-                upto = self._index(rows)
-                if upto < rows[-1].seq:
-                    break
-        self._mirror()
         if not self.db.writable:
+            self._mirror(self.upto())
             self._scan()
+            return
+        if not self._settled:
+            self._begin_afresh_if_incomplete()
+        upto = self.upto()
+        while rows := self.records.rows_after(upto, BATCH):
+            upto = self._index(rows)
+            if upto < rows[-1].seq:
+                break
+        self._mirror(upto)
 
     def reindex(self) -> None:
         """Forget all that is indexed; the next search embeds and indexes every row again."""
@@ -170,7 +172,7 @@ class Upkeep:
                 f"archgraph.stores.indexes.reset(database, {self.store!r})"
             )
 
-    def _settle(self) -> None:
+    def _begin_afresh_if_incomplete(self) -> None:
         """Start afresh where the file lacks a table that this index needs."""
         missing = [
             index
@@ -241,12 +243,11 @@ class Upkeep:
         if own:
             self.db.execute("COMMIT")
 
-    def _mirror(self) -> None:
-        """Bring what the file has into memory. Rows of a commit in progress do not stay there."""
+    def _mirror(self, upto: int) -> None:
+        """Bring what the file has up to a row into memory; nothing of an open commit stays."""
         if self.timeline.upto > self._settled:
             self.timeline.cut(self._settled)
             self.vectors.mirror.cut(self._settled)
-        upto = self.upto()
         if upto <= self._settled:
             return
         rows = self._rows(self._settled, upto)

@@ -21,7 +21,7 @@ FLOATS = 20_000
 """Up to this many rows the mirror holds the vectors themselves (31 MB at 384 dimensions)."""
 OVERSAMPLE = 16
 """Candidates by bits that are scored exactly, for each wanted result."""
-RESCORED = 320
+RESCORED = 200
 """The most candidates that are scored exactly, unless more results are wanted."""
 CHUNK = 32
 """Rows that vec0 allocates at once. Its own 1024 would make an agent with one passage 1.5 MB large;
