@@ -87,7 +87,7 @@ class LitellmGateway:
     ) -> None:
         self._options = dict(options or {})
         self._pause = pause
-        retrying.Bounds.of(self._options)
+        _bounds(self._options)
 
     def complete(self, request: base.Request) -> Completion:
         """Answer one request; passing trouble is tried again to the bound.
@@ -127,6 +127,17 @@ class LitellmGateway:
             return (yield from pieces)
 
 
+def _bounds(options: Mapping[str, Any]) -> retrying.Bounds:
+    """The bounds among options, once it is clear that the options can be used."""
+    reserved = [name for name in _RESERVED if name in options]
+    if reserved:
+        raise errors.InputError(
+            f"option {reserved[0]!r} cannot be set: archgraph decides it; for retries there are "
+            "`retries`, `timeout` and `retry_cap`"
+        )
+    return retrying.Bounds.of(options)
+
+
 def _answer(end: StopIteration) -> Completion:
     answer: Completion = end.value
     return answer
@@ -138,13 +149,7 @@ class _Call:
     def __init__(self, request: base.Request, options: Mapping[str, Any]) -> None:
         self.request = request
         self.options = {**options, **request.options}
-        self.bounds = retrying.Bounds.of(self.options)
-        reserved = [name for name in _RESERVED if name in self.options]
-        if reserved:
-            raise errors.InputError(
-                f"option {reserved[0]!r} cannot be set: archgraph decides it; for retries there "
-                "are `retries`, `timeout` and `retry_cap`"
-            )
+        self.bounds = _bounds(self.options)
         self.litellm = load()
 
     def complete(self) -> Completion:

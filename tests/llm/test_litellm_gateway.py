@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -297,6 +298,22 @@ def test_an_unknown_provider_says_how_to_write_a_model(openai_server: FakeOpenAI
 def test_options_that_cannot_be_used(openai_server: FakeOpenAI, options: dict[str, object]) -> None:
     with pytest.raises(errors.InputError, match=next(iter(options))):
         Answers(openai_server).ask("complete", options=options)
+    with pytest.raises(errors.InputError, match=next(iter(options))):
+        litellm_gateway.LitellmGateway(options)
+
+
+def test_many_threads_at_once(openai_server: FakeOpenAI) -> None:
+    openai_server.default = lambda request: Text(request.json["messages"][0]["content"])
+    gateway = Answers(openai_server).gateway
+    texts = [f"text {number}" for number in range(60)]
+
+    def ask(text: str) -> str:
+        return gateway.complete(
+            base.Request("openai/tiny", [{"role": "user", "content": text}])
+        ).text
+
+    with ThreadPoolExecutor(12) as pool:
+        assert list(pool.map(ask, texts)) == texts
 
 
 @both

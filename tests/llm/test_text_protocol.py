@@ -3,7 +3,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from archgraph import clock
 from archgraph.llm import base, scripted, text_protocol
 from archgraph.messages import Completion, ToolCall
 from tests.fake_openai import FakeOpenAI, Text
@@ -100,6 +103,19 @@ def test_malformed_json_is_a_call_with_that_text(
     text: str, rest: str, calls: list[tuple[str, str]]
 ) -> None:
     assert text_protocol.parse(text, TOOLS) == (rest, calls)
+
+
+@given(st.lists(st.sampled_from([*'{}[]":,`\n\\a', '{"tool": ', '"search"', "[result of a]"])))
+def test_any_text_is_read(pieces: list[str]) -> None:
+    for name, arguments in text_protocol.parse("".join(pieces), TOOLS)[1]:
+        assert isinstance(name, str) and isinstance(arguments, str)
+
+
+@pytest.mark.parametrize("piece", ['{"a":', "{", '{"tool": ', "[{", "`"])
+def test_hostile_text_is_read_in_bounded_time(piece: str) -> None:
+    started = clock.elapsed()
+    text_protocol.parse(piece * (20_000 // len(piece)), TOOLS)
+    assert clock.elapsed() - started < 10
 
 
 def test_the_tools_go_into_the_system_prompt() -> None:
