@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from archgraph import registry
 from archgraph.graph import plan
 
 if TYPE_CHECKING:
@@ -63,6 +64,15 @@ def edges(
     for thread in built.threads.values():
         found += _thread_edges(thread)
     return list(dict.fromkeys(found))
+
+
+def references(built: plan.Plan) -> dict[str, dict[str, str]]:
+    """For each store of a plan what its options name, by option path."""
+    found = {}
+    for store in built.stores.values():
+        options = registry.get("stores", store.type).Options
+        found[store.name] = dict(options.model_validate(store.options).references())
+    return found
 
 
 def reachable(steps: nx.DiGraph, starts: Iterable[str]) -> set[str]:

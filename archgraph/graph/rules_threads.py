@@ -11,7 +11,8 @@ from archgraph.spec import architecture, tree
 _MODEL_OPTIONS = (
     "temperature", "top_p", "top_k", "seed", "stop", "timeout", "api_base", "api_key",
     "api_version", "base_url", "max_retries", "retries", "extra_body", "extra_headers",
-    "reasoning_effort", "presence_penalty", "frequency_penalty", "parallel_tool_calls", "tool_choice",
+    "reasoning_effort", "presence_penalty", "frequency_penalty", "parallel_tool_calls",
+    "tool_choice",
 )  # fmt: skip
 _CRON = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 _CRON_FIELDS = ("minute", "hour", "day", "month", "weekday")

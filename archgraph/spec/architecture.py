@@ -15,7 +15,10 @@ from pydantic_core import PydanticCustomError
 from archgraph.spec import triggers
 
 NAME = r"^[A-Za-z][A-Za-z0-9_]{0,62}$"
-RESERVED = ("agent", "all", "counts", "event", "none", "now", "say", "thread", "tools", "user")
+RESERVED = (
+    "agent", "all", "counts", "event", "none", "now", "say", "thread", "tools", "user",
+    "user_message",
+)  # fmt: skip
 """Names that mean something else in templates, events or lists."""
 
 Trigger = triggers.Trigger

@@ -1,0 +1,143 @@
+"""What differs between two plans, node by node and edge by edge, in words.
+
+Called by `archgraph diff` and by reports. Knows no file and no database.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from archgraph.graph import build, plan
+
+_SIGNS = {"added": "+", "removed": "-", "changed": "~"}
+_EDGES = {
+    "shows": "{0} shows {1}",
+    "logs": "{0} keeps its messages in {1}",
+    "offers": "{0} offers {1}",
+    "reads": "{0} reads {1}",
+    "writes": "{0} writes {1}",
+    "uses": "{0} uses {1}",
+    "over": "{0} is a view over {1}",
+    "evicts_into": "{0} evicts into {1}",
+    "refers": "{0} refers to {1}",
+    "triggers": "{0} makes {1} due",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference.
+
+    `how` is `added`, `removed` or `changed`; `kind` is `store`, `tool`, `thread`, `edge`,
+    `prompt` or `architecture`. `keys` lists what changed: path, from, to.
+    """
+
+    how: str
+    kind: str
+    name: str
+    keys: tuple[tuple[str, Any, Any], ...] = ()
+
+    def __str__(self) -> str:
+        head = f"{_SIGNS[self.how]} {self.kind} {self.name}"
+        changes = [f"    {key}: {_short(a)} -> {_short(b)}" for key, a, b in self.keys]
+        return "\n".join([head, *changes])
+
+
+# Public functions
+
+
+def diff(before: plan.Plan, after: plan.Plan) -> list[Change]:
+    """All differences between two plans: nodes, then edges, then prompts."""
+    found = _node("architecture", before.name, _about(before), _about(after))
+    for kind in ("store", "tool", "thread"):
+        old: Mapping[str, Any] = getattr(before, f"{kind}s")
+        new: Mapping[str, Any] = getattr(after, f"{kind}s")
+        found += _nodes(kind, old, new)
+    found += _edges(before, after)
+    return found + _prompts(before.prompts, after.prompts)
+
+
+def text(changes: Iterable[Change]) -> str:
+    """The differences as lines; `no differences` if there are none."""
+    return "\n".join(str(change) for change in changes) or "no differences"
+
+
+# Private functions
+
+
+def _about(built: plan.Plan) -> dict[str, Any]:
+    return {"name": built.name, "about": built.about, "embedder": built.embedder}
+
+
+def _nodes(kind: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
+    found = [Change("added", kind, name) for name in new if name not in old]
+    found += [Change("removed", kind, name) for name in old if name not in new]
+    for name in old:
+        if name in new:
+            found += _node(kind, name, dataclasses.asdict(old[name]), dataclasses.asdict(new[name]))
+    return found
+
+
+def _node(kind: str, name: str, old: Any, new: Any) -> list[Change]:
+    keys = tuple(_changes(old, new, ""))
+    return [Change("changed", kind, name, keys)] if keys else []
+
+
+def _changes(old: Any, new: Any, path: str) -> Iterable[tuple[str, Any, Any]]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in dict.fromkeys([*old, *new]):
+            below = f"{path}.{key}" if path else str(key)
+            yield from _changes(old.get(key), new.get(key), below)
+    elif old != new and isinstance(old, tuple) and isinstance(new, tuple):
+        yield path, *_items(old, new)
+    elif old != new:
+        yield path, old, new
+
+
+def _items(old: tuple[Any, ...], new: tuple[Any, ...]) -> tuple[Any, Any]:
+    """Two lists without what they have in common, unless only the order differs."""
+    gone = [each for each in old if each not in new]
+    come = [each for each in new if each not in old]
+    return (gone, come) if gone or come else (list(old), list(new))
+
+
+def _edges(before: plan.Plan, after: plan.Plan) -> list[Change]:
+    old, new = _edge_words(before), _edge_words(after)
+    found = [Change("added", "edge", each) for each in new if each not in old]
+    return found + [Change("removed", "edge", each) for each in old if each not in new]
+
+
+def _edge_words(built: plan.Plan) -> list[str]:
+    return [
+        _EDGES[kind].format(source, target)
+        for source, target, kind, _ in build.edges(built, build.references(built))
+        if kind in _EDGES
+    ]
+
+
+def _prompts(old: Mapping[str, str], new: Mapping[str, str]) -> list[Change]:
+    found = _nodes_by_text(old, new)
+    for name in old:
+        if name in new and old[name] != new[name]:
+            pairs = zip(old[name].splitlines(), new[name].splitlines(), strict=False)
+            lines: tuple[tuple[str, Any, Any], ...] = tuple(
+                (f"line {number}", a, b) for number, (a, b) in enumerate(pairs, 1) if a != b
+            )
+            sizes = (len(old[name].splitlines()), len(new[name].splitlines()))
+            if sizes[0] != sizes[1]:
+                lines = (*lines, ("lines", *sizes))
+            found.append(Change("changed", "prompt", name, lines))
+    return found
+
+
+def _nodes_by_text(old: Mapping[str, str], new: Mapping[str, str]) -> list[Change]:
+    found = [Change("added", "prompt", name) for name in new if name not in old]
+    return found + [Change("removed", "prompt", name) for name in old if name not in new]
+
+
+def _short(value: Any) -> str:
+    told = "nothing" if value in (None, "", (), [], {}) else str(value)
+    return told if len(told) <= 90 else told[:87] + "..."
