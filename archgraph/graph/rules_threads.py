@@ -10,7 +10,7 @@ from archgraph.spec import architecture, tree
 
 _MODEL_OPTIONS = (
     "temperature", "top_p", "top_k", "seed", "stop", "timeout", "api_base", "api_key",
-    "api_version", "base_url", "max_retries", "retries", "extra_body", "extra_headers",
+    "api_version", "base_url", "retries", "retry_cap", "extra_body", "extra_headers",
     "reasoning_effort", "presence_penalty", "frequency_penalty", "parallel_tool_calls",
     "tool_choice",
 )  # fmt: skip
