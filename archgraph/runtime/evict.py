@@ -46,7 +46,7 @@ def need(
         at = shown.options.evict_at
         line = limit if at == 1.0 else min(limit, tokens_of(at, thread))
         if window.tokens > line and thread.overflow != "fail":
-            room = min(tokens_of(shown.options.evict_to, thread), limit - window.fixed)
+            room = _kept(shown.options.evict_to, limit - window.fixed)
             messages = shown.window(w.renderer.view(thread, state))
             victims = shown.victims(messages, int(room))
             if victims:
@@ -66,6 +66,15 @@ def need(
 def tokens_of(threshold: float, thread: plans.ThreadPlan) -> float:
     """A threshold in tokens: up to 1 it is a fraction of the thread's context window."""
     return threshold * thread.context_window if threshold <= 1 else threshold
+
+
+def _kept(evict_to: float, room: int) -> float:
+    """Tokens that messages may take after eviction: a share of the room that they have, or tokens.
+
+    The room is what the window leaves beside system prompt, tool schemas and answer. A share of
+    the whole window would leave the prompt above the warning threshold right after an eviction.
+    """
+    return evict_to * room if evict_to <= 1 else min(evict_to, room)
 
 
 def summarise(

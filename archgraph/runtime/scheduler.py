@@ -175,6 +175,7 @@ class Scheduler:
             w.db.actor = database.Actor(thread.name, event.turn, summary[0] or None)
             state = self.state.threads[thread.name]
             evict.apply(w, thread, state, event, name, summary)
+            self._reduce_all(self._caused())
         w.notify("evict", thread.name, f"{len(summary[2])} messages left {name}", queue=name)
 
     def _queue_of(self, rows: Any) -> str:
@@ -206,7 +207,15 @@ class Scheduler:
 
     def _reduce(self, event: Tick) -> None:
         """Reduce a tick and perform what it asks, then what its writes cause, in this commit."""
-        w, waiting = self.w, [event]
+        self._reduce_all([event])
+
+    def _caused(self) -> list[Tick]:
+        """The events that stores reported since they were last asked for."""
+        found = self.w.take_events()
+        return [Tick(tick.EVENT, payload={**payload, "name": name}) for name, payload in found]
+
+    def _reduce_all(self, waiting: list[Tick]) -> None:
+        w = self.w
         while waiting:
             present = waiting.pop(0)
             before = self.state
@@ -214,8 +223,7 @@ class Scheduler:
             self._mark_runs(before)
             for command in commands:
                 self._perform(command)
-            for name, payload in w.take_events():
-                waiting.append(Tick(tick.EVENT, payload={**payload, "name": name}))
+            waiting += self._caused()
             if not waiting and self._measures and present.kind != tick.MEASURED:
                 waiting.append(Tick(tick.MEASURED, payload=self._measured()))
 

@@ -258,4 +258,5 @@ def _step(db: database.Database, row: Sequence[Any]) -> StepRow:
     values = list(row)
     values[8], span = _unpacked(db, values[2], values[8])
     values[10] = None if values[10] is None else json.loads(values[10])
-    return StepRow(*values, span=span)
+    names = _STEP_COLUMNS.split(", ")
+    return StepRow(**dict(zip(names, values, strict=True)), span=span)

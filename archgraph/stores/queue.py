@@ -53,7 +53,8 @@ class Queue(base.Store):
         """When the prompt to be sent takes this share, the oldest messages are evicted.
         1.0: when the prompt and the reserved answer would not fit."""
         evict_to: float = pydantic.Field(default=0.5, ge=0)
-        """The share of the context window that the queue's messages may take after eviction."""
+        """The share of the room for messages (the window without system prompt, tool schemas and
+        answer) that they may still take after eviction."""
         keep_last: int = pydantic.Field(default=3, ge=1)
         """Messages that are never evicted."""
         evict: Literal["drop"] | Summarize = "drop"
