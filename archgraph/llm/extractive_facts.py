@@ -15,13 +15,20 @@ from archgraph.llm import extractive_words as words
 from archgraph.llm.extractive_reading import AGENT, Block, Unit, Window
 
 _FIRST_PERSON = re.compile(r"\b(?:I|me|my|mine|we|our|us|I'm|I've)\b")
+_DEFINITE = re.compile(r"\d|[=:→]|\b(?:is|are|was|were|has|have|had)\b|(?<=[\w,] )[^\W\d_a-z]\w+")
 _LONGEST = 60
+_ANONYMOUS = ("", "user", "memory", "human", "tool")
 
 
 def of_units(units: Iterable[Unit]) -> list[str]:
     """The facts that units state, as one would note them: with speaker and resolved date."""
-    found = dict.fromkeys(noted(unit) for unit in units if tells(unit))
+    found = dict.fromkeys(noted(unit) for unit in units if tells(unit) and _lasts(unit))
     return list(found)
+
+
+def _lasts(unit: Unit) -> bool:
+    """Whether a sentence says something of someone or something, rather than reacting."""
+    return personal(unit) or bool(_DEFINITE.search(unit.text))
 
 
 def tells(unit: Unit) -> bool:
@@ -40,9 +47,7 @@ def personal(unit: Unit) -> bool:
 def noted(unit: Unit) -> str:
     """A sentence as a note that can stand alone."""
     text = words.shorten(unit.text.strip(), _LONGEST)
-    led = bool(unit.speaker) and unit.raw.startswith(f"{unit.speaker}:")
-    person = unit.speaker not in ("", "user", "memory")
-    if led or (person and _FIRST_PERSON.search(text)):
+    if unit.speaker not in _ANONYMOUS and not text.startswith(f"{unit.speaker}:"):
         text = f"{unit.speaker}: {text}"
     relative = unit.at is not None and dates.parse(unit.text) is None
     moment = dates.when(unit.text, unit.at) if relative else ""
@@ -77,7 +82,7 @@ def superseded(fact: str, blocks: Iterable[Block]) -> tuple[Block, str] | None:
     for block in blocks:
         if _spoken(block):
             continue
-        for line in {unit.raw for unit in block.units}:
+        for line in dict.fromkeys(unit.raw for unit in block.units):
             held = _content(line)
             shared, union = len(wanted & held), len(wanted | held)
             if shared >= 2 and shared >= 0.6 * union and wanted != held:
@@ -114,5 +119,5 @@ def _weight(unit: Unit, counts: collections.Counter[str]) -> float:
     length = max(4, len(unit.text.split()))
     marked = len(re.findall(r"(?<!^)\b[A-Z]\w+|\d+", unit.text))
     shared = sum(min(counts[stem], 4) for stem in unit.stems)
-    factor = 1.0 if tells(unit) else 0.2
+    factor = (1.0 if _lasts(unit) else 0.5) if tells(unit) else 0.2
     return factor * (shared + 2 * marked + len(unit.stems)) / math.sqrt(length)

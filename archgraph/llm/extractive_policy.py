@@ -97,11 +97,11 @@ def _answered(window: Window, kit: tools.Kit) -> bool:
 
 
 def _unasked(window: Window, kit: tools.Kit) -> Move:
-    """No user has said anything: greet once where something happened, else rest."""
+    """No user has said anything: greet one who has come, once, else rest."""
     greeted = any(event.kind in ("said", "result") for event in window.events)
-    if greeted or not any("login" in event.text or event.kind == "idle" for event in window.events):
-        return _end(window, kit)
-    return _reply(window, kit, _GREETING)
+    if not greeted and any(event.name == "login" for event in window.events):
+        return _reply(window, kit, _GREETING)
+    return _end(window, kit)
 
 
 def _attend(window: Window, kit: tools.Kit, message: Event) -> Move:

@@ -52,7 +52,7 @@ class Event:
     """One message after the system prompt.
 
     `kind`: `user`, `alert` (memory pressure), `note` (other system text), `idle` (heartbeat,
-    login, timer), `transcript`, `said` (the agent's own), `result` (of a tool).
+    login, timer; `name` says which), `transcript`, `said` (the agent's own), `result` (of a tool).
     """
 
     kind: str
@@ -193,7 +193,7 @@ def _read_message(role: str, content: str, name: str) -> Event:
         name = str(packed.get("name") or name)
         return Event("user", text, name, at, records(text, name or "user", at))
     if kind in ("heartbeat", "login", "timer") or (kind and not text):
-        return Event("idle", text or str(packed.get("reason", "")), at=at)
+        return Event("idle", text or str(packed.get("reason", "")), kind, at)
     if packed and text:
         return _notice(text, at)
     if role in ("system", "developer"):
@@ -348,6 +348,8 @@ def _units(item: str, speaker: str, at: float | None) -> list[Unit]:
     if named and (named["role"] or named["name"]) and (not speaker or named["role"]):
         speaker, text = named["name"] or named["role"], named["text"]
         data = _json(text)
+        if isinstance(data, dict) and "user" not in str(data.get("type", "user")):
+            return []  # a system message that was logged as the user's
         if isinstance(data, dict) and isinstance(data.get("message"), str):
             text = raw = data["message"]
             speaker = str(data.get("name") or speaker)

@@ -102,7 +102,7 @@ def perform(task: str, window: Window) -> str:
         notes = [facts.noted(unit) for unit in facts.weightiest(told, room, most)]
         return _listed(notes, asked)
     chosen = facts.weightiest(units, room)
-    return " ".join(_sentence(facts.noted(unit)) for unit in chosen)
+    return "\n".join(_sentence(facts.noted(unit)) for unit in chosen)
 
 
 def _instruction(window: Window) -> str:

@@ -1,6 +1,10 @@
 """The offline policy on single windows: background work, text tasks, odd windows, speed."""
 
 import json
+import os
+import pathlib
+import subprocess
+import sys
 
 import pytest
 
@@ -145,6 +149,18 @@ def test_a_summary_is_recursive():
     assert "Miso" in text
 
 
+def test_a_summary_of_a_summary_adds_no_words():
+    prompt = system("Summarise in 80 words.")
+    packed = json.dumps({"type": "user_message", "message": "I am a luthier in Cremona.",
+                         "name": "Ann", "time": "2023-05-08 13:56:00 Mon"})  # fmt: skip
+    alert = json.dumps({"type": "system_alert", "message": "The view is almost full. Save facts."})
+    text = f"user: {packed}\nuser: {alert}\nassistant: calls send_message({{}})"
+    first = ask([prompt, {"role": "user", "content": f"Summary so far:\n(none)\n\n{text}"}]).text
+    assert first == "Ann: I am a luthier in Cremona."
+    again = ask([prompt, {"role": "user", "content": f"Summary so far:\n{first}\n\nMessages:"}])
+    assert again.text == first
+
+
 def test_facts_are_extracted_as_the_json_that_was_shown():
     prompt = 'Extract the facts. Answer in JSON: {"facts": ["...", "..."]}'
     found = json.loads(ask([system(prompt), {"role": "user", "content": TRANSCRIPT}]).text)
@@ -220,6 +236,51 @@ def test_a_login_is_greeted_once_and_a_timer_is_ignored():
     result = {"role": "tool", "tool_call_id": first.tool_calls[0].id, "content": '{"status": "OK"}'}
     timer = {"role": "user", "content": json.dumps({"type": "heartbeat", "reason": "timer"})}
     assert ask([system("x"), login, said, result, timer], worlds.CLASSIC).tool_calls == ()
+
+
+@pytest.mark.parametrize("tools", [worlds.CLASSIC, [SEARCH], [FINISH, SEARCH]])
+def test_where_a_call_is_required_there_is_one_that_changes_nothing(tools):
+    window = [system("x"), {"role": "user", "content": '{"type": "heartbeat", "reason": "timer"}'}]
+    [call] = ask(window, tools, tool_choice="required").tool_calls
+    assert call.name in ("conversation_search", "finish")
+    assert not json.loads(call.arguments).get("request_heartbeat")
+
+
+def test_a_demand_to_call_a_tool_is_obeyed():
+    window = [
+        system("x"),
+        {"role": "user", "content": '{"type": "user_message", "message": "Ida grows roses."}'},
+        {"role": "assistant", "content": "I see."},
+        {"role": "user", "content": '{"type": "system_alert", "message": "Before you end you must '
+         'call: archival_memory_insert."}'},
+    ]  # fmt: skip
+    [call] = ask(window, worlds.CLASSIC).tool_calls
+    assert call.name == "archival_memory_insert"
+    assert "roses" in call.arguments
+
+
+def test_every_process_decides_alike():
+    program = (
+        "import sys; sys.path.insert(0, '.')\n"
+        "from tests.llm import agent_world as w\n"
+        "world = w.World()\n"
+        "world.blocks['human'] = 'Colour of Ann: blue\\nColour of Bob: red\\nColour of Eve: tan'\n"
+        "world.log += [(float(n), 'Ann', f'Trip {n} to Rome with Bo') for n in range(20)]\n"
+        "world.send('The colour of Ann is green. I met Bo yesterday.', 9e8)\n"
+        "world.send('Who went to Rome with Ann?', 9e8)\n"
+        "print(world.calls, world.replies, world.blocks)\n"
+    )
+    root = pathlib.Path(__file__).parents[2]
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            cwd=root, capture_output=True, text=True, check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }  # fmt: skip
+    assert len(outputs) == 1
+    assert "green" in outputs.pop()
 
 
 def test_the_answer_keeps_to_max_tokens_and_counts_usage():
