@@ -78,7 +78,7 @@ class Log(base.Store):
         super().__init__(name, options, context)
         self._count: int | None = None
         self.index = indexes.SearchIndex(
-            context.db, name, context.embedder, tuple(self.options.index), form
+            context.db, name, context.embedder, tuple(self.options.index), form, as_of=context.as_of
         )
 
     def write(self, entry: Entry) -> base.Record:
