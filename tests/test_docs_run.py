@@ -62,7 +62,7 @@ def check_yaml(block: pages.Block, place: str) -> None:
         Path(name).write_text(block.text, encoding="utf-8")
     if is_architecture(block.text):
         problems = [str(p) for p in archgraph.check(name) if p.severity == "error"]
-        assert problems == [], place
+        assert bool(problems) == ("broken" in block.info.split()), f"{place}: {problems}"
 
 
 def is_architecture(text: str) -> bool:
