@@ -7,6 +7,7 @@ done below.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,14 +16,17 @@ from typing import Any
 
 from archgraph import clock as clocks
 from archgraph import errors
+from archgraph.graph import budget as budgeting
 from archgraph.graph import check as checking
 from archgraph.graph import compile as compiling
 from archgraph.graph import design
 from archgraph.graph import plan as plans
 from archgraph.llm import base as llm
 from archgraph.runtime import agent as agents
+from archgraph.runtime import context, tick
 from archgraph.spec import load as loading
-from archgraph.stores import block
+from archgraph.storage import rewind
+from archgraph.stores import base, block
 
 Source = str | Path
 SQLITE_HEAD = b"SQLite format 3\x00"
@@ -56,6 +60,19 @@ def compile(source: Source | loading.Architecture, overrides: Sequence[str] = ()
     """
     loaded = source if isinstance(source, loading.Architecture) else load(source, overrides)
     return compiling.compile(loaded).plan
+
+
+def budgets(source: Source, overrides: Sequence[str] = ()) -> list[budgeting.Budget]:
+    """The most tokens that each thread of an architecture can need, line by line.
+
+    Raises:
+        SpecError: the architecture has errors other than a budget that does not fit.
+    """
+    loaded = load(source, overrides)
+    wrong = [each for each in checking.problems(design.of(loaded)) if each.severity == "error"]
+    if any(each.code != "budget" for each in wrong):
+        raise errors.SpecError(wrong)
+    return budgeting.budgets(design.of(loaded))
 
 
 def open_agent(
@@ -136,7 +153,11 @@ def read_transcript(path: Source) -> list[Row]:
         lines = place.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise errors.InputError(f"cannot read {place}: {error}") from error
-    return [_row(line, f"{place}:{n}", n) for n, line in enumerate(lines, 1) if line.strip()]
+    return [
+        _row(line, f"{place}:{n}", f"{place.name}:{n}")
+        for n, line in enumerate(lines, 1)
+        if line.strip()
+    ]
 
 
 def feed(
@@ -168,6 +189,69 @@ def feed(
         agent.work()
         told(count, row, turn)
     return fresh
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a context window and what it takes, in tokens."""
+
+    name: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class NextWindow:
+    """What a thread would be sent now: its messages, and what takes how many of `limit` tokens."""
+
+    messages: Sequence[Mapping[str, Any]]
+    parts: tuple[Part, ...]
+    limit: int
+
+
+def next_window(agent: agents.Agent, thread: str) -> NextWindow:
+    """What a thread would be sent if it took a step now. Changes nothing.
+
+    Raises:
+        UnknownName: the agent has no such thread.
+    """
+    if thread not in agent.plan.threads:
+        raise errors.UnknownName("thread", thread, agent.plan.threads)
+    plan, count = agent.plan.threads[thread], agent.world.count
+    # a renderer of its own: the agent's remembers what it was last asked for
+    renderer = context.Renderer(agent.plan, agent.stores, agent.db, count)
+    window = renderer.build(plan, agent.state.threads.get(thread, tick.ThreadState()))
+    shown = [
+        Part(item.store, count(store.render(base.View(thread=thread, cap=item.cap))))
+        for item in plan.context
+        if item.mode == "show" and not (store := agent.stores[item.store]).shows_messages
+    ]
+    system = count(window.system)
+    schemas = window.fixed - system - context.PROMPT_OVERHEAD
+    parts = [
+        Part("prompt", system + context.PROMPT_OVERHEAD - sum(part.tokens for part in shown)),
+        *shown,
+        Part(f"schemas of {len(plan.tools)} tools", schemas),
+        Part(f"{len(window.rows)} messages", window.tokens - window.fixed),
+        Part("kept for the answer", plan.max_tokens),
+        Part("free", plan.context_window - plan.max_tokens - window.tokens),
+    ]
+    return NextWindow(window.messages, tuple(parts), plan.context_window)
+
+
+def take_back(agent: agents.Agent) -> tuple[agents.Agent, str]:
+    """Forget the user's last message and all that it caused; the agent from then, and the text.
+
+    The agent that was given must not be used any more: the new one goes on in the same file.
+
+    Raises:
+        InputError: there is no message to take back.
+    """
+    sql = "SELECT born, payload FROM tick WHERE kind = ? ORDER BY seq DESC LIMIT 1"
+    last = agent.db.one(sql, (tick.MESSAGE,))
+    if last is None:
+        raise errors.InputError("there is no message to take back")
+    rewind.rewind(agent.db, last[0] - 1)
+    return agents.Agent(agent.plan, agent.db, agent.setup), str(json.loads(last[1])["text"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +291,7 @@ def _message_of(agent: agents.Agent, turn: int | None) -> str:
     return str(agent.db.value(sql, (turn,)) or "") if turn is not None else ""
 
 
-def _row(line: str, place: str, number: int) -> Row:
+def _row(line: str, place: str, origin: str) -> Row:
     try:
         data = json.loads(line)
     except ValueError as error:
@@ -221,7 +305,9 @@ def _row(line: str, place: str, number: int) -> Row:
     role = data.get("role", "user")
     if role not in ("user", "assistant"):
         raise errors.InputError(f"{place}: role must be user or assistant, not {role!r}")
-    return Row(data["text"], role, str(data.get("name", "")), _moment(data, place), f"row:{number}")
+    # the line's own digest: another transcript of that name is not taken for this one
+    key = f"{origin}:{hashlib.blake2b(line.strip().encode(), digest_size=6).hexdigest()}"
+    return Row(data["text"], role, str(data.get("name", "")), _moment(data, place), key)
 
 
 def _moment(data: Mapping[str, Any], place: str) -> float | None:

@@ -50,13 +50,7 @@ def blame(agent: str, store: str, as_json: bool) -> None:
 @options.varied
 @options.quiet
 def fork(
-    agent: str,
-    new: str,
-    at: int | None,
-    other: str | None,
-    sets: Sequence[str],
-    model: str | None,
-    quiet: bool,
+    agent: str, new: str, at: int | None, other: str | None, varied: Sequence[str], quiet: bool
 ) -> None:
     """Copy an agent as it is now, or as it was after a step, into a new file.
 
@@ -65,14 +59,14 @@ def fork(
     """
     from archgraph import api
 
-    if (sets or model) and not other:
+    if varied and not other:
         raise click.UsageError("--set and --model vary the architecture that --architecture names")
-    plan = api.compile(other, options.overrides(sets, model)) if other else None
+    plan = api.compile(other, varied) if other else None
     with options.read_agent(agent) as opened:
         made = opened.fork(new, at=at, plan=plan)
         made.close()
     if not quiet:
-        when = f"after step {at}" if at is not None else "now"
-        goes_on = f" and goes on as {plan.name}" if plan else ""
+        when = f", as it was after step {at}" if at is not None else ""
+        goes_on = f"; it goes on as {plan.name}" if plan else ""
         out = screen.Screen()
-        out.line(f"{new} is {agent} as of {when}{goes_on}. Talk with it: archgraph chat {new}")
+        out.line(f"{new} is a copy of {agent}{when}{goes_on}. Next: archgraph chat {new}")

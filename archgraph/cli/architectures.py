@@ -21,9 +21,7 @@ AT_FAULT = 1
 @options.varied
 @options.as_json
 @options.quiet
-def check(
-    files: Sequence[str], sets: Sequence[str], model: str | None, as_json: bool, quiet: bool
-) -> int:
+def check(files: Sequence[str], varied: Sequence[str], as_json: bool, quiet: bool) -> int:
     """Tell everything that is wrong with architecture files, all at once.
 
     FILE is a YAML file or the name of an architecture. Errors stop an architecture from running
@@ -32,7 +30,6 @@ def check(
     from archgraph import api
 
     out = screen.Screen()
-    varied = options.overrides(sets, model)
     found = {file: api.check(file, varied) for file in files}
     told = [problem for each in found.values() for problem in each]
     wrong = [problem for problem in told if problem.severity == "error"]
@@ -59,15 +56,12 @@ def check(
 @click.option("--budget", is_flag=True, help="The most tokens that each thread can need, summed.")
 @click.option("--resolved", is_flag=True, help="Every value after all layers, and its origin.")
 @options.varied
-def show(
-    arch: str, form: str, budget: bool, resolved: bool, sets: Sequence[str], model: str | None
-) -> None:
+def show(arch: str, form: str, budget: bool, resolved: bool, varied: Sequence[str]) -> None:
     """Draw an architecture: stores, tools, threads, and who reads, writes and wakes whom."""
     from archgraph import api
     from archgraph.graph import draw
 
     out = screen.Screen()
-    varied = options.overrides(sets, model)
     if budget or resolved:
         if api.is_agent(arch):
             raise errors.InputError("--budget and --resolved need an architecture, not an agent")

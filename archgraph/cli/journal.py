@@ -65,7 +65,12 @@ def show_window(out: screen.Screen, request: Mapping[str, Any], *, as_json: bool
 
 
 def show_step(
-    out: screen.Screen, agent: agents.Agent, number: int, *, as_json: bool = False
+    out: screen.Screen,
+    agent: agents.Agent,
+    number: int,
+    *,
+    as_json: bool = False,
+    hint: bool = True,
 ) -> None:
     """Show one step: what it cost, what the model answered, what its calls came to."""
     from archgraph.storage import journal as journals
@@ -84,8 +89,9 @@ def show_step(
     if row.status != "done":
         out.line(f"{row.status}: {row.reason or 'its calls are not applied yet'}", "bad")
     _show_answer(out, agent, row)
-    out.line(f"--window shows the {screen.plural(len(row.window) + 1, 'message')} it was sent",
-             "dim")  # fmt: skip
+    if hint:
+        sent = screen.plural(len(row.window) + 1, "message")
+        out.line(f"the {sent} that it was sent: --step {row.id} --window", "dim")
 
 
 def _costs(row: journals.StepRow) -> str:
@@ -141,7 +147,7 @@ def _show_turn(out: screen.Screen, agent: agents.Agent, number: int, *, as_json:
         out.line(f"user: {screen.clean(text)}")
     for row in steps:
         out.line()
-        show_step(out, agent, row.id)
+        show_step(out, agent, row.id, hint=False)
 
 
 def _show_all(out: screen.Screen, agent: agents.Agent, *, as_json: bool) -> None:
@@ -156,7 +162,8 @@ def _show_all(out: screen.Screen, agent: agents.Agent, *, as_json: bool) -> None
         })  # fmt: skip
         return
     head = f"{agent.plan.name}: {screen.plural(len(turns), 'turn')}"
-    out.line(f"{head}, {screen.plural(len(steps), 'step')}", "bold")
+    span = f", {clock.stamp(steps[0].at)[:10]} to {clock.stamp(steps[-1].at)[:10]}" if steps else ""
+    out.line(f"{head}, {screen.plural(len(steps), 'step')}{span}", "bold")
     if not steps:
         out.line("nothing has happened yet")
         return
@@ -171,14 +178,15 @@ def _line(agent: agents.Agent, row: journals.StepRow) -> Sequence[Any]:
     from archgraph.storage import journal as journals
 
     called = ", ".join(
-        call.name if call.ok else f"{call.name} (failed)" for call in journals.calls(agent.db, row.id)
+        call.name if call.ok else f"{call.name} (failed)"
+        for call in journals.calls(agent.db, row.id)
     )
     if row.status != "done":
         called = f"{row.status}: {screen.short(row.reason, 60)}" if row.reason else row.status
     elif not called and (row.reply or {}).get("text"):
         called = "(text)"
     return (
-        row.id, row.turn, clock.stamp(row.at)[5:19], row.thread, row.kind, called,
+        row.id, row.turn, clock.stamp(row.at)[5:16], row.thread, row.kind, called,
         row.prompt_tokens or row.window_tokens, row.completion_tokens, f"{row.prefix:.0%}",
     )  # fmt: skip
 

@@ -89,9 +89,7 @@ def _verbs() -> list[Row]:
 
 
 def _plugins() -> list[Row]:
-    claimed = {
-        (kind, name) for kind in registry.GROUPS for name, _ in registry.duplicates(kind)
-    }
+    claimed = {(kind, name) for kind in registry.GROUPS for name, _ in registry.duplicates(kind)}
     return [
         {
             "kind": kind,

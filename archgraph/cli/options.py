@@ -5,7 +5,9 @@ Used by the command modules. Knows no command.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -35,11 +37,16 @@ def quiet(function: Function) -> Function:
     )
 
 
-def varied(function: Function) -> Function:
-    """`--set` and `--model`."""
-    function = click.option(
+def varied(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--set` and `--model`; the command gets them as `varied`, in the order of the line."""
+
+    @functools.wraps(function)
+    def collapsed(*, sets: Sequence[str], model: str | None, **rest: Any) -> Any:
+        return function(varied=(*sets, *([f"model={model}"] if model else ())), **rest)
+
+    decorated = click.option(
         "--model", metavar="NAME", help="The model to use; short for --set model=NAME."
-    )(function)
+    )(collapsed)
     return click.option(
         "--set",
         "sets",
@@ -47,12 +54,41 @@ def varied(function: Function) -> Function:
         metavar="NAME=VALUE",
         help="Set a parameter (core_limit=500), or a place in the file "
         "(threads.main.refresh=turn); null removes. Repeatable.",
-    )(function)
+    )(decorated)
 
 
-def overrides(sets: Sequence[str], model: str | None) -> tuple[str, ...]:
-    """What `--set` and `--model` say together."""
-    return (*sets, *([f"model={model}"] if model else ()))
+@dataclass(frozen=True, slots=True)
+class Who:
+    """The agent that a command talks with.
+
+    `source` is an architecture or an agent's file; `kept` the file of a new agent, if it is kept;
+    `varied` what `--set` and `--model` say.
+    """
+
+    source: str
+    kept: str | None
+    varied: Sequence[str]
+
+    def open(self, **setup: Any) -> agents.Agent:
+        """Make or open the agent."""
+        from archgraph import api
+
+        return api.open_agent(self.source, self.kept, overrides=self.varied, **setup)
+
+
+def with_agent(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The argument ARCH|AGENT.db with `--agent`, `--set` and `--model`; the command gets `who`."""
+
+    @functools.wraps(function)
+    def collapsed(*, agent: str, kept: str | None, varied: Sequence[str], **rest: Any) -> Any:
+        _meant(agent, kept)
+        return function(who=Who(agent, kept, varied), **rest)
+
+    decorated = varied(collapsed)
+    decorated = click.option(
+        "--agent", "kept", metavar="FILE", help="Keep the agent in a file, or go on with it there."
+    )(decorated)
+    return click.argument("agent", metavar="ARCH|AGENT.db")(decorated)
 
 
 def read_agent(path: str) -> agents.Agent:
@@ -69,7 +105,7 @@ def read_agent(path: str) -> agents.Agent:
     return api.open_agent(path, readonly=True)
 
 
-def meant(source: str, kept: str | None) -> None:
+def _meant(source: str, kept: str | None) -> None:
     """Refuse what cannot have been meant, before anything is made.
 
     Raises:

@@ -9,7 +9,9 @@ import json
 import re
 
 _FIELD = re.compile(r'(?:^\s*\{|,)\s*"((?:[^"\\]|\\.)*)"\s*:\s*"((?:[^"\\]|\\.)*)("?)', re.DOTALL)
-_HALF = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?$|\\u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u[0-9a-fA-F]{0,3})?)?$")
+_UNIT = r"\\(?:u[0-9a-fA-F]{0,3})?"
+_HALF = re.compile(rf"{_UNIT}$|\\u[dD][89abAB][0-9a-fA-F]{{2}}(?:{_UNIT})?$")
+"""An escape of which the end is missing, or the first half of a surrogate pair."""
 
 
 class Arguments:

@@ -22,31 +22,18 @@ _IN_A_ROW = 3
 
 
 @click.command()
-@click.argument("agent", metavar="ARCH|AGENT.db")
+@options.with_agent
 @click.argument("text")
-@click.option("--agent", "kept", metavar="FILE", help="Keep the agent in a file, or go on with it.")
-@options.varied
 @options.as_json
 @options.quiet
-def send(
-    agent: str,
-    text: str,
-    kept: str | None,
-    sets: Sequence[str],
-    model: str | None,
-    as_json: bool,
-    quiet: bool,
-) -> int:
+def send(who: options.Who, text: str, as_json: bool, quiet: bool) -> int:
     """Send one message and print the reply.
 
     With an architecture the agent lives only for this message, unless --agent names a file. With
     an agent's file, the conversation goes on there. `-` reads the text from standard input.
     """
-    from archgraph import api
-
-    options.meant(agent, kept)
     said = sys.stdin.read() if text == "-" else text
-    with api.open_agent(agent, kept, overrides=sets, model=model) as opened:
+    with who.open() as opened:
         try:
             turn = opened.send(said)
             code = _answer(turn, opened, as_json=as_json, quiet=quiet)
@@ -89,9 +76,8 @@ def stopped(agent: agents.Agent) -> int:
 
 
 @click.command()
-@click.argument("agent", metavar="AGENT.db|ARCH")
+@options.with_agent
 @click.argument("file")
-@click.option("--agent", "kept", metavar="FILE", help="Where a new agent is kept.")
 @click.option(
     "--mode",
     type=click.Choice(["converse", "observe"]),
@@ -104,19 +90,10 @@ def stopped(agent: agents.Agent) -> int:
     help="The clock of a new agent: virtual moves with the times in the transcript (the default "
     "where it has any), wall is this machine's.",
 )
-@options.varied
 @options.as_json
 @options.quiet
 def feed(
-    agent: str,
-    file: str,
-    kept: str | None,
-    mode: str,
-    clock: str | None,
-    sets: Sequence[str],
-    model: str | None,
-    as_json: bool,
-    quiet: bool,
+    who: options.Who, file: str, mode: str, clock: str | None, as_json: bool, quiet: bool
 ) -> int:
     """Give a transcript to an agent, message by message.
 
@@ -126,17 +103,16 @@ def feed(
     """
     from archgraph import api
 
-    options.meant(agent, kept)
     rows = api.read_transcript(file)
-    place = agent if api.is_agent(agent) else kept
+    place = who.source if api.is_agent(who.source) else who.kept
     if place is None:
         raise click.UsageError(
-            f"{agent} is an architecture: say where its agent is kept, with --agent FILE"
+            f"{who.source} is an architecture: say where its agent is kept, with --agent FILE"
         )
     if clock and api.is_agent(place):
         raise errors.InputError(f"{place} has its clock already; --clock is for new agents")
     moving = None if api.is_agent(place) else _clock(clock, rows)
-    with api.open_agent(agent, kept, overrides=sets, model=model, clock=moving) as opened:
+    with who.open(clock=moving) as opened:
         told = _Progress(len(rows), quiet=quiet or as_json)
         try:
             with told:
@@ -160,9 +136,7 @@ def _clock(wanted: str | None, rows: Sequence[api.Row]) -> Clock:
     return clocks.VirtualClock(clocks.WallClock().now() if first is None else first)
 
 
-def _fed(
-    told: _Progress, fresh: int, total: int, place: str, *, as_json: bool, quiet: bool
-) -> int:
+def _fed(told: _Progress, fresh: int, total: int, place: str, *, as_json: bool, quiet: bool) -> int:
     out, err = screen.Screen(), screen.Screen(err=True)
     if as_json:
         out.json({"rows": total, "new": fresh, "failed": told.failed, "agent": place})
@@ -224,5 +198,3 @@ class _Progress:
                 raise _ModelGone
         elif turn is not None:
             self.in_a_row = 0
-
-

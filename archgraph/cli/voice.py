@@ -14,10 +14,17 @@ from archgraph.runtime import world
 
 
 class Voice:
-    """Shows what an agent does, as it is told."""
+    """Shows what an agent does, as it is told.
+
+    Attributes:
+        fault: why a model could not answer, the last time that it could not.
+        lines: how many notices there have been.
+    """
 
     def __init__(self, out: screen.Screen, plan: plans.Plan) -> None:
         self.out, self.plan = out, plan
+        self.fault = ""
+        self.lines = 0
         self._replies = {name for name, tool in plan.tools.items() if tool.verb == plans.REPLY}
         self._open = ""
         self._streamed: dict[str, str] = {}
@@ -25,6 +32,7 @@ class Voice:
 
     def notice(self, notice: world.Notice) -> None:
         """Show one notice."""
+        self.lines += 1
         show = _SHOWS.get(notice.kind)
         if show is not None:
             show(self, notice)
@@ -86,6 +94,7 @@ class Voice:
     def _fault(self, notice: world.Notice) -> None:
         self.end()
         self._forget()
+        self.fault = notice.text
         self._small(notice.thread, f"the model could not answer: {notice.text}", "bad")
 
     def _aside(self, notice: world.Notice) -> None:
