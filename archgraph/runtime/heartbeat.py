@@ -22,8 +22,13 @@ class Verdict:
     nudge: str = ""
 
 
-def account(thread: tick.ThreadState, outcome: tick.Outcome) -> tick.ThreadState:
-    """Count a step: calls per tool, failures in a row, the same failing call again."""
+def account(
+    thread: tick.ThreadState, outcome: tick.Outcome, unheard: bool = False
+) -> tick.ThreadState:
+    """Count a step: calls per tool, failures in a row, the same failing call again.
+
+    `unheard`: the model wrote plain text where only a call would have been heard.
+    """
     called = dict(thread.called)
     for call in outcome.calls:
         called[call.tool] = called.get(call.tool, 0) + call.ok
@@ -37,7 +42,7 @@ def account(thread: tick.ThreadState, outcome: tick.Outcome) -> tick.ThreadState
         last_call=next(
             (call.tool for call in reversed(outcome.calls) if call.ok), thread.last_call
         ),
-        failures=thread.failures + 1 if failed else 0,
+        failures=thread.failures + 1 if failed or unheard else 0,
         repeats=thread.repeats + 1 if same else int(bool(failed)),
         last_failed=signature,
     )
@@ -52,11 +57,17 @@ def verdict(
 ) -> Verdict:
     """Decide after a step. `open_items` are the `open` measures of stores, by store."""
     rule = thread.heartbeat
-    if not outcome.calls and outcome.text and must_call(plan, thread):
-        after = replace(after, failures=after.failures + 1)
+    if outcome.wait_minutes:
+        return _bounded(rule, after, Verdict(True))
+    if unheard(plan, thread, outcome):
         return _bounded(rule, after, Verdict(True, nudge=_call_a_tool(plan, thread)))
     wanted = _wanted(plan, thread, after, outcome, open_items)
     return _bounded(rule, after, wanted) if wanted.go_on else wanted
+
+
+def unheard(plan: plans.Plan, thread: plans.ThreadPlan, outcome: tick.Outcome) -> bool:
+    """Whether a step was plain text that nobody hears."""
+    return not outcome.calls and outcome.text and must_call(plan, thread)
 
 
 def must_call(plan: plans.Plan, thread: plans.ThreadPlan) -> bool:
@@ -76,9 +87,9 @@ def _wanted(
     if any(call.tool in ends or call.verb == plans.FINISH for call in good):
         missing = [name for name in rule.rules.required if not after.called.get(name)]
         if not missing:
-            return Verdict(bool(after.says or after.again))
+            return Verdict(after.again)
         return Verdict(True, nudge=f"Before you end you must call: {', '.join(missing)}.")
-    if after.says or after.again or _asked(thread, outcome, must_call(plan, thread)):
+    if after.again or _asked(thread, outcome, must_call(plan, thread)):
         return Verdict(True)
     if rule.while_open and open_items.get(rule.while_open, 0) > 0:
         return Verdict(True)

@@ -17,6 +17,8 @@ from archgraph.runtime.tick import AgentState, Command, ThreadState, Tick
 MAX_TURN_STEPS = 200
 """Foreground steps of one turn over all threads; a turn that needs more ends as failed."""
 
+_TOO_LONG = f"the turn took {MAX_TURN_STEPS} steps"
+
 Result = tuple[AgentState, list[Command]]
 
 
@@ -37,13 +39,25 @@ def _message(plan: plans.Plan, state: AgentState, event: Tick, now: float) -> Re
         kind = "assistant" if payload.get("role") == "assistant" else "user"
         return _event(plan, state, "agent.message", {}, now, [replace(append, kind=kind)])
     state = replace(state, turn=state.turns, turn_steps=0, failed="")
-    commands: list[Command] = [tick.OpenTurn(state.turn, event.kind), append]
+    state, told = _tell_notes(plan, state)
+    commands: list[Command] = [tick.OpenTurn(state.turn, event.kind), *told, append]
     for name, thread in plan.threads.items():
         for trigger in thread.triggers:
             if trigger.kind == "user_message":
                 state, more = _make_due(plan, state, name, trigger, state.turn, now)
                 commands += more
     return _event(plan, state, "agent.message", {}, now, commands)
+
+
+def _tell_notes(plan: plans.Plan, state: AgentState) -> Result:
+    """What resting threads were to be told (a login, say) comes before the message they hear."""
+    commands: list[Command] = []
+    for name, thread in plan.threads.items():
+        present = state.threads[name]
+        if not present.run and any(trigger.kind == "user_message" for trigger in thread.triggers):
+            commands += [tick.Say(name, *said) for said in present.says]
+            state = _put(state, name, replace(present, says=())) if present.says else state
+    return state, commands
 
 
 def _step(plan: plans.Plan, state: AgentState, event: Tick, now: float) -> Result:
@@ -55,14 +69,15 @@ def _stepped(plan: plans.Plan, state: AgentState, event: Tick, now: float) -> Re
     outcome: tick.Outcome = event.payload["outcome"]
     name, thread = event.thread, plan.threads[event.thread]
     before = state.threads[name]
-    after = heartbeat.account(before, outcome)
-    state = replace(state, turn_steps=state.turn_steps + (not after.background))
+    after = heartbeat.account(before, outcome, heartbeat.unheard(plan, thread, outcome))
+    counts = bool(state.turn) and not after.background
+    state = replace(state, turn_steps=state.turn_steps + counts)
     if outcome.pause_minutes:
         after = replace(after, paused_until=now + 60 * outcome.pause_minutes)
     verdict = heartbeat.verdict(plan, thread, after, outcome, event.payload.get("open", {}))
-    if verdict.go_on and not after.background and state.turn_steps >= MAX_TURN_STEPS:
-        verdict = heartbeat.Verdict(False, f"the turn took {MAX_TURN_STEPS} steps")
-    if outcome.wait_minutes and verdict.reason == "":
+    if verdict.go_on and counts and state.turn_steps >= MAX_TURN_STEPS:
+        verdict = heartbeat.Verdict(False, _TOO_LONG)
+    if outcome.wait_minutes and verdict.go_on:
         return _wait(plan, state, name, after, outcome.wait_minutes, now)
     commands: list[Command] = []
     if verdict.go_on:
@@ -98,9 +113,7 @@ def _timer(plan: plans.Plan, state: AgentState, event: Tick, now: float) -> Resu
         return state, [_timer_tick(event.thread, index, trigger, resting)]
     commands: list[Command] = []
     if trigger.kind != "idle":
-        following = cron.following(trigger.cron, now) if trigger.kind == "at" else 0.0
-        due = following or now + trigger.seconds
-        commands.append(_timer_tick(event.thread, index, trigger, due))
+        commands += _next_time(event.thread, index, trigger, now)
     if state.threads[event.thread].paused_until > now:
         return state, [*commands, tick.Note("heartbeat.paused", {"thread": event.thread})]
     turn = None if trigger.background else state.turn or None
@@ -124,8 +137,7 @@ def _opened(plan: plans.Plan, state: AgentState, event: Tick, now: float) -> Res
             state, last_input=now, threads={name: ThreadState() for name in plan.threads}
         )
         for name, index, trigger in _triggers(plan, ("timer", "at")):
-            due = cron.following(trigger.cron, now) if trigger.cron else now + trigger.seconds
-            commands.append(_timer_tick(name, index, trigger, due))
+            commands += _next_time(name, index, trigger, now)
     return _event(plan, state, "agent.opened", event.payload, now, commands)
 
 
@@ -186,7 +198,7 @@ def _event(
             state, more = _make_due(plan, state, thread, trigger, turn, now)
             commands = commands + more
     for thread, index, trigger in _triggers(plan, ("idle",)) if name == "agent.message" else ():
-        commands = [*commands, tick.Cancel(thread, tick.TIMER)]
+        commands = [*commands, tick.Cancel(thread, tick.TIMER, index)]
         commands.append(_timer_tick(thread, index, trigger, now + trigger.seconds))
     return state, commands
 
@@ -205,6 +217,9 @@ def _make_due(
     if trigger.mode == "note":
         return _put(state, name, replace(thread, says=thread.says + says)), []
     if not thread.run:
+        if turn and not trigger.background and state.turn_steps >= MAX_TURN_STEPS:
+            failed = tick.Note("run.failed", {"thread": name, "reason": _TOO_LONG})
+            return replace(state, failed=_TOO_LONG), [failed]
         begun = replace(
             thread, run=thread.runs + 1, runs=thread.runs + 1, turn=turn, steps=0, failures=0,
             repeats=0, last_failed="", called={}, last_call="", background=trigger.background,
@@ -218,25 +233,27 @@ def _make_due(
     if trigger.busy == "skip":
         return state, []
     if trigger.busy == "queue" and trigger.kind != "user_message":
-        kept = (*thread.queued, trigger.say)
+        kept = (*thread.queued, (trigger.say, trigger.event or trigger.kind, trigger.mode))
         return _put(state, name, replace(thread, queued=kept)), []
-    thread = replace(thread, says=thread.says + says, again=True)
     commands = []
+    if not says and not thread.again and trigger.kind != "user_message":
+        commands = [tick.Append("heartbeat", _cause(trigger), thread=name)]
+    thread = replace(thread, says=thread.says + says, again=True)
     if thread.background and not trigger.background:
         thread = replace(thread, background=False, turn=turn)
         state = _put(state, name, thread)
         if not thread.waiting_until:
-            commands = [tick.Cancel(name, tick.STEP), _next_step(state, name, now)]
+            commands += [tick.Cancel(name, tick.STEP), _next_step(state, name, now)]
     return _put(state, name, thread), commands
 
 
 def _end_run(
     plan: plans.Plan, state: AgentState, name: str, reason: str, now: float, failed: bool = False
 ) -> Result:
-    """A run is over. Its range counts as consumed only when it ended well."""
+    """A run is over. Its range counts as consumed only when it ended well, else it comes again."""
     thread = state.threads[name]
     ended = replace(thread, run=0, again=False, waiting_until=0.0, upto={}, turn=None)
-    if not failed:
+    if not failed and not reason:
         consumed = {store: row for store, row in thread.upto.items() if store != tick.RUN_START}
         ended = replace(ended, cursor={**thread.cursor, **consumed})
     state = _put(state, name, ended)
@@ -249,11 +266,10 @@ def _end_run(
         event = f"{name}.turn" if thread.turn and not thread.background else f"{name}.run"
         state, commands = _event(plan, state, event, {}, now, commands)
     if not ended.run and ended.queued:
-        say, rest = ended.queued[0], ended.queued[1:]
+        (say, cause, mode), rest = ended.queued[0], ended.queued[1:]
         state = _put(state, name, replace(state.threads[name], queued=rest))
-        mode = "background" if thread.background else "foreground"
-        trigger = plans.TriggerPlan("queued", say=say, mode=mode)
-        turn = None if thread.background else thread.turn
+        trigger = plans.TriggerPlan("event", event=cause, say=say, mode=mode)
+        turn = None if trigger.background else state.turn or None
         state, more = _make_due(plan, state, name, trigger, turn, now)
         commands += more
     return _wake_waiting(state, commands, now)
@@ -262,7 +278,7 @@ def _end_run(
 def _wait(
     plan: plans.Plan, state: AgentState, name: str, thread: ThreadState, minutes: int, now: float
 ) -> Result:
-    """The thread goes on when background work is done, or when the time is over."""
+    """The thread goes on when the others are done, or when the time is over."""
     until = now + 60 * minutes
     state = _put(state, name, replace(thread, waiting_until=until))
     wake = Tick(tick.WAKE, name, until, thread.background, thread.turn)
@@ -270,9 +286,8 @@ def _wait(
 
 
 def _wake_waiting(state: AgentState, commands: list[Command], now: float) -> Result:
-    """When no background run is left, whoever waited for one goes on."""
-    working = [t for t in state.threads.values() if t.run and not t.waiting_until and t.background]
-    if working:
+    """When no other thread is at work, whoever waited goes on."""
+    if any(thread.run and not thread.waiting_until for thread in state.threads.values()):
         return state, commands
     for name, thread in list(state.threads.items()):
         if thread.run and thread.waiting_until:
@@ -299,16 +314,25 @@ def _close_turn(state: AgentState, commands: list[Command]) -> Result:
 
 def _cause(trigger: plans.TriggerPlan) -> str:
     """What a thread reads as the reason why it runs."""
-    if trigger.kind in ("timer", "at"):
-        return "Automated timer"
-    if trigger.kind == "idle":
-        return "Nobody has written for a while"
-    return f"Event: {trigger.event or trigger.measure or trigger.kind}"
+    cause = trigger.event or trigger.measure or trigger.kind
+    known = {"idle": "Nobody has written for a while"}
+    known |= dict.fromkeys(("timer", "at"), "Automated timer")
+    return known.get(cause, f"Event: {cause}")
 
 
 def _next_step(state: AgentState, name: str, now: float) -> tick.Schedule:
     thread = state.threads[name]
     return tick.Schedule(Tick(tick.STEP, name, now, thread.background, thread.turn))
+
+
+def _next_time(
+    name: str, index: int, trigger: plans.TriggerPlan, now: float
+) -> list[tick.Command]:
+    """When a timer fires next; never, if its cron time never comes."""
+    if not trigger.cron:
+        return [_timer_tick(name, index, trigger, now + trigger.seconds)]
+    due = cron.following(trigger.cron, now)
+    return [_timer_tick(name, index, trigger, due)] if due else []
 
 
 def _timer_tick(name: str, index: int, trigger: plans.TriggerPlan, due: float) -> tick.Schedule:

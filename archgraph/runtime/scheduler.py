@@ -263,9 +263,11 @@ class Scheduler:
         self._insert(command.tick, None)
 
     def _cancel(self, command: tick.Cancel) -> None:
+        only = "" if command.trigger is None else " AND json_extract(payload, '$.trigger') = ?"
+        values = (self.w.db.version, command.thread, command.kind, command.trigger)
         self.w.db.execute(
-            "UPDATE tick SET died = ? WHERE died IS NULL AND thread = ? AND kind = ?",
-            (self.w.db.version, command.thread, command.kind),
+            f"UPDATE tick SET died = ? WHERE died IS NULL AND thread = ? AND kind = ?{only}",
+            values if only else values[:3],
         )
 
     def _open_turn(self, command: tick.OpenTurn) -> None:

@@ -96,10 +96,11 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Take a thread's waiting ticks of a kind out of the queue."""
+    """Take a thread's waiting ticks of a kind out of the queue; of one trigger only, if given."""
 
     thread: str
     kind: str
+    trigger: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,8 @@ class ThreadState:
     `run` numbers the present run (0: at rest). `cursor` holds, per store, the row up to which
     earlier runs have consumed it; `upto` the row at which the present run froze its range.
     `counters` and `timers` are kept per trigger (its place in the thread's list). `armed` names
-    what may fire again: pressure per queue, `crosses` per trigger. `says` wait for the next step.
+    what may fire again: pressure per queue, `crosses` per trigger. `says` wait for the next step;
+    `queued` are runs that wait for the present one to end, as (template, event, mode).
     """
 
     run: int = 0
@@ -157,7 +159,7 @@ class ThreadState:
     called: Mapping[str, int] = field(default_factory=dict)
     last_call: str = ""
     again: bool = False
-    queued: tuple[str, ...] = ()
+    queued: tuple[tuple[str, str, str], ...] = ()
     says: tuple[tuple[str, str], ...] = ()
     cursor: Mapping[str, int] = field(default_factory=dict)
     upto: Mapping[str, int] = field(default_factory=dict)
@@ -195,9 +197,9 @@ def to_plain(value: ThreadState | AgentState) -> dict[str, Any]:
 def thread_from_plain(plain: Mapping[str, Any]) -> ThreadState:
     """Read what `to_plain` wrote."""
     known = dict(plain)
-    for name in ("queued", "disarmed"):
+    for name in ("queued", "says", "disarmed"):
         if name in known:
-            known[name] = tuple(known[name])
-    if "says" in known:
-        known["says"] = tuple((template, event) for template, event in known["says"])
+            known[name] = tuple(
+                tuple(item) if isinstance(item, list) else item for item in known[name]
+            )
     return ThreadState(**known)
