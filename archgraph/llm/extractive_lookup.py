@@ -28,6 +28,7 @@ _WEAK = re.compile(r"[\"'`”’]*\s+(?:is|are|was|were|am)\s+(?:called |named |
 _VALUE_BEFORE = re.compile(rf"\b{_VALUE}\W{{0,3}}\s*[:=>]+\s*[\"'`]?$|[=→>]\s*[\"'`]?$", re.I)
 _KEY_BEFORE = re.compile(r"\b(?:key|name|term|id|identifier|label|record|entry)\W*[=:]\W*$", re.I)
 _CUT = re.compile(r"[\n;]|,(?=\s*\W?[\w ]{1,30}\W?\s*[:=])|(?<=\S)\.(?=\s|$)")
+_TRUNCATED = re.compile(r"(?:…|\[?\b(?:truncated|cut)\b.{0,40})\]?\s*$", re.I)
 _LONGEST = 24
 
 
@@ -88,6 +89,8 @@ def _value(text: str) -> str:
         closing = {"“": "”"}.get(quote.group(0), quote.group(0))
         end = text.find(closing, 1)
         return text[1:end].strip() if end > 0 else text[1:].strip()
+    if _TRUNCATED.search(text.split("\n")[0]):
+        return ""  # half a value is worse than none
     cut = _CUT.search(text)
     value = (text[: cut.start()] if cut else text).strip(" \t\"'`{}[]|").rstrip(".,")
     return value if len(value.split()) <= _LONGEST else ""

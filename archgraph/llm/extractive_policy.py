@@ -14,7 +14,7 @@ import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from archgraph.llm import extractive_answering as answering
@@ -32,6 +32,7 @@ _MOST_SAVES = 4
 _MOST_RELIEF = 2
 _NOTE_WORDS = 150
 _RELIEF_CHARACTERS = 600
+_LONGEST_GOAL = 400
 _REMEMBERED, _HEARD, _GREETING = "I'll remember that.", "I see.", "Hello! How can I help you?"
 
 
@@ -60,6 +61,8 @@ def decide(window: Window, kit: tools.Kit, must_call: bool = False) -> Move:
 
 
 def _choose(window: Window, kit: tools.Kit) -> Move:
+    if window.message is None:
+        window = _recalled(window, kit)
     if window.alerted > window.asked:
         relief = _relieve(window, kit)
         if relief:
@@ -71,6 +74,26 @@ def _choose(window: Window, kit: tools.Kit) -> Move:
     if _answered(window, kit):
         return _end(window, kit)
     return _attend(window, kit, window.message)
+
+
+_GOAL = "I look this up to answer: "
+
+
+def _recalled(window: Window, kit: tools.Kit) -> Window:
+    """The window with the user's message taken from an own thought, if it has left the view.
+
+    An eviction in mid-turn can take the question away while the search for it goes on.
+    """
+    replies = {tool.name for tool in kit.of(tools.REPLY)}
+    last = max((n for n, call in enumerate(window.made) if call.name in replies), default=-1)
+    since = window.made[last + 1 :]
+    thoughts = [v for call in since for v in call.arguments.values() if isinstance(v, str)]
+    goal = next((v.removeprefix(_GOAL) for v in thoughts if v.startswith(_GOAL)), "")
+    if not goal:
+        return window
+    events = (Event("user", goal), *window.events)
+    alerted = window.alerted + 1 if window.alerted >= 0 else -1
+    return replace(window, events=events, asked=0, alerted=alerted, since_asked=since)
 
 
 def _without_tools(window: Window) -> str:
@@ -125,7 +148,8 @@ def _respond(window: Window, kit: tools.Kit, message: Event, saving: bool) -> Mo
     search = searching.next_search(question, window, kit)
     if search is None:
         return _reply(window, kit, searching.conclude(question, window))
-    arguments = tools.arguments(search.tool, True, "I look this up.", **search.given)
+    thought = f"{_GOAL}{message.text[:_LONGEST_GOAL]}"
+    arguments = tools.arguments(search.tool, True, thought, **search.given)
     return Move((Call(search.tool, arguments),))
 
 

@@ -226,3 +226,29 @@ def test_pressure_within_a_turn_is_handled_before_the_answer():
 
 def user(message):
     return json.dumps({"type": "user_message", "message": message, "time": "2024-01-01 10:00:00"})
+
+
+def test_half_a_value_is_not_taken_for_one():
+    world = worlds.World()
+    world.blocks["human"] = "Key-value pair: key = 1a-2b-3c, value = 9f-8e …"
+    world.log.append((0.0, "user", "Key-value pair: key = 1a-2b-3c, value = 9f-8e-7d"))
+    assert world.send('What is the value stored under the key "1a-2b-3c"?') == "9f-8e-7d"
+
+
+def test_a_question_that_is_evicted_in_mid_turn_is_recalled_from_the_own_thoughts():
+    thought = {"inner_thoughts": worlds.text("Your private thoughts.")}
+    search = worlds.schema("find", "Search earlier messages.", {**thought, "q": worlds.text("It.")})
+    world = worlds.World([worlds.CLASSIC[0], search], {"send_message": "reply", "find": "recall"})
+    world.perform_once = world.perform
+    question = 'What is the value of the key "a1-b2"? If it is itself a key, look that up in turn.'
+    pairs = [("a1-b2", "c3-d4"), ("c3-d4", "e5-f6")]
+    world.log += [(0.0, "user", f"Key-value pair: key = {k}, value = {v}") for k, v in pairs]
+    world.perform = lambda role, values, at: evicting(world, question, role, values, at)
+    assert world.send(question) == "e5-f6"
+
+
+def evicting(world, question, role, values, at):
+    """Do a call, and lose the user's message as an eviction would."""
+    world.window[:] = [m for m in world.window if m["role"] != "user"]
+    texts = [value for value in values if isinstance(value, str)]
+    return world.perform_once(role, [texts[-1]], at)
