@@ -45,11 +45,7 @@ def load(source: Source, overrides: Sequence[str] = ()) -> loading.Architecture:
 
 def check(source: Source, overrides: Sequence[str] = ()) -> list[errors.Problem]:
     """Everything that is wrong or doubtful about an architecture; empty when nothing is."""
-    try:
-        loaded = loading.load(source, overrides)
-    except errors.SpecError as error:
-        return list(error.problems)
-    return list(checking.problems(design.of(loaded)))
+    return checking.check(source, overrides)
 
 
 def compile(source: Source | loading.Architecture, overrides: Sequence[str] = ()) -> plans.Plan:
@@ -58,7 +54,10 @@ def compile(source: Source | loading.Architecture, overrides: Sequence[str] = ()
     Raises:
         SpecError: it has errors; all of them are in `.problems`.
     """
-    loaded = source if isinstance(source, loading.Architecture) else load(source, overrides)
+    if isinstance(source, loading.Architecture):
+        return compiling.compile(source).plan
+    # `read`, not `load`: what the graph finds is told together with what the file gets wrong
+    loaded = loading.read(source, overrides)
     return compiling.compile(loaded).plan
 
 
