@@ -85,7 +85,11 @@ def answer(w: world.World, thread: plans.ThreadPlan, request: llm.Request) -> Co
         raise RuntimeError("a model was called within a commit; this is a bug, please report it")
     if w.watch is None:
         return gateway.complete(request)
-    return _watched(w, thread.name, gateway.stream(request))
+    try:
+        return _watched(w, thread.name, gateway.stream(request))
+    except errors.GatewayFault as fault:  # a cut stream: its pieces cannot be taken back
+        w.notify("retry", thread.name, f"asking again: {fault}")
+        return gateway.complete(request)
 
 
 def apply(

@@ -1,0 +1,73 @@
+"""MemGPT's nested key-value task through the real heartbeat loop, with the offline policy.
+
+    python benchmarks/nested_kv.py                      the generated task, as shipped
+    python benchmarks/nested_kv.py --published FOLDER   kv-140.json and orderings-N.jsonl of the paper
+
+Arms: memgpt, memgpt with the heartbeat off, memgpt with every tool renamed, fixed_window; and the
+task with words or dates for keys. The model is a policy, not a language model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import archgraph
+from archgraph.graph import plan as plans
+from archgraph.suites import scorers, trial
+from archgraph.suites.datasets import case as cases
+from archgraph.suites.datasets import nested_kv
+
+RENAMED = Path(__file__).parent / "renamed.yaml"
+HEARTBEAT_OFF = "threads.main.heartbeat=never"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--published", type=Path, help="folder of the paper's files")
+    parser.add_argument("--orderings", type=int, default=30)
+    chosen = parser.parse_args(arguments)
+    arms = {
+        "memgpt": archgraph.compile("memgpt"),
+        "memgpt, heartbeat off": archgraph.compile("memgpt", [HEARTBEAT_OFF]),
+        "memgpt, tools renamed": archgraph.compile(RENAMED),
+        "fixed_window": archgraph.compile("fixed_window"),
+    }
+    print("| arm | keys | depth | correct | searches | steps | tokens |\n|---|---|---|---|---|---|---|")
+    for keys in nested_kv.KINDS:
+        for name, plan in arms.items():
+            for depth in range(4):
+                found = _cases(chosen, keys, depth)
+                _row(name, keys, depth, plan, found)
+    return 0
+
+
+def _cases(chosen: argparse.Namespace, keys: str, depth: int) -> list[cases.Case]:
+    if chosen.published and keys == "uuid":
+        folder: Path = chosen.published
+        file = folder / f"orderings-{depth + 1}.jsonl"
+        return list(nested_kv.from_files(folder / "kv-140.json", file))[: chosen.orderings]
+    return list(
+        nested_kv.NestedKV(depths=[depth], orderings=chosen.orderings, keys=keys).cases()
+    )
+
+
+def _row(name: str, keys: str, depth: int, plan: plans.Plan, found: Iterable[cases.Case]) -> None:
+    answers = []
+    for case in found:
+        with trial.ingest(plan, case.history) as agent:
+            answers.append(trial.ask(agent, case))
+    count = len(answers)
+    right = sum(scorers.contains(a.reply, a.case.answers) for a in answers)
+    kinds = {tool.name for tool in plan.tools.values() if tool.verb == "search"}
+    searches = sum(n for a in answers for tool, n in a.calls.items() if tool in kinds)
+    steps = sum(a.steps for a in answers)
+    tokens = sum(a.prompt_tokens + a.completion_tokens for a in answers)
+    print(f"| {name} | {keys} | {depth} | {right:.0f}/{count} | {searches / count:.1f} "
+          f"| {steps / count:.1f} | {tokens / count:.0f} |", flush=True)  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main())
