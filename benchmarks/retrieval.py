@@ -23,7 +23,7 @@ from typing import Any
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # this folder's own names stay out
 
-from archgraph import registry
+from archgraph.llm import embedders
 from archgraph.storage import database
 from archgraph.stores import base, collection, vector_index
 from archgraph.suites.datasets import case, locomo
@@ -185,11 +185,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default=os.environ.get("ARCHGRAPH_TEST_DATA"), type=Path)
     parser.add_argument("--locomo", type=Path, help="another LoCoMo file, for a held-out table")
-    parser.add_argument("--embedder", default="hashed", choices=registry.names("embedders"))
+    parser.add_argument("--embedder", default="hashed", choices=["hashed", "minilm"])
     args = parser.parse_args()
     if args.data is None:
         parser.error("--data FOLDER, or ARCHGRAPH_TEST_DATA, says where the data is")
-    embedder = Remembering(registry.get("embedders", args.embedder)())
+    embedder = Remembering(embedders.open_embedder(args.embedder))
     report(args.data, embedder, print, args.locomo)
 
 

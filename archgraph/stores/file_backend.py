@@ -62,9 +62,12 @@ class FileBackend(sqlite_backend.SqliteBackend):
         """Keep a new record and write the file."""
         db = self._context.db
         actor = db.actor
+        id = record.id or db.new_id()
+        while not record.id and self.get(id):  # another agent with the same seed wrote here
+            id = db.new_id()
         dated = replace(
             record,
-            id=record.id or db.new_id(),
+            id=id,
             created=record.created or db.now(),
             thread=record.thread or actor.thread,
         )
