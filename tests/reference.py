@@ -230,7 +230,7 @@ def problem_codes(_: str) -> str:
 def command_help(path: str) -> str:
     """What `archgraph PATH --help` prints."""
     command: click.Command = root_command()
-    context = click.Context(command, info_name="archgraph")
+    context = click.Context(command, info_name="archgraph", **command.context_settings)
     for name in path.split():
         assert isinstance(command, click.Group)
         found = command.get_command(context, name)
