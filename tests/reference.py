@@ -181,6 +181,13 @@ def name_of(model: type[pydantic.BaseModel]) -> str:
     return f"`{words}`"
 
 
+def chat_verbs(_: str) -> str:
+    """What may be typed in `archgraph chat` besides messages."""
+    verbs = vars(importlib.import_module("archgraph.cli.chat_verbs"))["_VERBS"]
+    rows = [(f"`{f'/{name} {usage}'.strip()}`", text) for name, (_, usage, text) in verbs.items()]
+    return table(("line", "what it does"), [*rows, ("`/quit`", "leave, as ctrl-D does")])
+
+
 # Python
 
 
@@ -284,6 +291,7 @@ MAKERS: dict[str, Callable[[str], str]] = {
     "keys": model_keys,
     "codes": problem_codes,
     "help": command_help,
+    "chat": chat_verbs,
     "methods": methods,
     "attributes": attributes,
 }
