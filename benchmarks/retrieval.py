@@ -1,6 +1,6 @@
 """What search finds: evidence recall of the one default policy, on three kinds of data.
 
-`python benchmarks/retrieval.py --data FOLDER [--embedder hashed|minilm]` prints the tables; the
+`python -m benchmarks.retrieval --data FOLDER [--embedder hashed|minilm]` prints the tables; the
 folder holds `locomo/locomo-dev.json`, `letta_memory/core_memory_read.jsonl` and
 `nested_kv/kv-140.json`. Each question goes straight to `find` of a collection with default
 options; there is no setting per data set, category or embedder.
@@ -16,12 +16,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-sys.path[0] = str(Path(__file__).resolve().parent.parent)  # this folder's own names stay out
 
 from archgraph.llm import embedders
 from archgraph.storage import database

@@ -96,7 +96,7 @@ class SearchIndex(upkeep.Upkeep):
             return self.search(query, policy, limit=k, only=only)[0]
         self.catch_up()
         only = retrieval.joined(only, policy.where)
-        if tuple(policy.sources or self.kinds) == ("vector",) and self._plain(policy):
+        if self._sources(policy) == ["vector"] and self._plain(policy):
             lists = {"vector": self._nearest(query, k, only)}
             ranked = retrieval.ordered(lists["vector"], policy)
         else:
@@ -109,19 +109,24 @@ class SearchIndex(upkeep.Upkeep):
     ) -> dict[str, retrieval.Scores]:
         """Scores of living records from each source."""
         lists: dict[str, retrieval.Scores] = {}
-        for source in policy.sources or self.kinds:
+        for source in self._sources(policy):
             if source == "recent":
                 lists[source] = self._recent(policy, only)
-            elif source not in self.kinds:
-                raise errors.InputError(
-                    f"store {self.store!r} has no {source} index (index: {list(self.kinds)}), "
-                    "but its retrieval names that source"
-                )
             elif source == "text":
                 lists[source] = self._matching(query, only, policy.depth)
             elif query.strip():
                 lists[source] = self._nearest(query, policy.depth, only)
         return lists
+
+    def _sources(self, policy: retrieval.Retrieval) -> list[str]:
+        """The sources that a policy asks, those that the store has unless it names some."""
+        for source in policy.sources:
+            if source not in (*self.kinds, "recent"):
+                raise errors.InputError(
+                    f"store {self.store!r} has no {source} index (index: {list(self.kinds)}), "
+                    "but its retrieval names that source"
+                )
+        return list(policy.sources or self.kinds)
 
     def _ranked(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -19,7 +19,7 @@ class TestBlock(testing.StoreContract):
 
 
 class TestSmallBlock(TestBlock):
-    options = {"limit": 200}
+    options: ClassVar[dict[str, Any]] = {"limit": 200}
 
 
 class TestLog(testing.StoreContract):
@@ -32,7 +32,7 @@ class TestLog(testing.StoreContract):
 
 class TestQueue(testing.StoreContract):
     store_type = queue.Queue
-    options = {"capacity": 5}
+    options: ClassVar[dict[str, Any]] = {"capacity": 5}
 
 
 class TestCollection(testing.StoreContract):
@@ -41,17 +41,22 @@ class TestCollection(testing.StoreContract):
 
 class TestTextCollection(testing.StoreContract):
     store_type = collection.Collection
-    options = {"index": ["text"], "capacity": 40, "ids": True, "page_size": 3}
+    options: ClassVar[dict[str, Any]] = {
+        "index": ["text"],
+        "capacity": 40,
+        "ids": True,
+        "page_size": 3,
+    }
 
 
 class TestVectorCollection(testing.StoreContract):
     store_type = collection.Collection
-    options = {"index": ["vector"], "result_cap": 20, "cap": 50}
+    options: ClassVar[dict[str, Any]] = {"index": ["vector"], "result_cap": 20, "cap": 50}
 
 
 class TestFileCollection(testing.StoreContract):
     store_type = collection.Collection
-    options = {"backend": "file", "path": "records.jsonl"}
+    options: ClassVar[dict[str, Any]] = {"backend": "file", "path": "records.jsonl"}
     lost = frozenset({"rollback", "versions", "fork", "readers"})
 
 
