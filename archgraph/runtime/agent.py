@@ -5,7 +5,6 @@ Called by `api` and by suites. The scheduler does the work.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -171,7 +170,8 @@ class Agent:
             rewind.rewind(copied, version)
         if plan is not None:
             _replace_plan(copied, self.plan, plan)
-        chosen = setup or replace(self.setup, clock=_same_clock(self.db.clock))
+        present = None if at is not None and self.db.clock.virtual else self.db.clock
+        chosen = setup or replace(self.setup, clock=_same_clock(present))
         agent = _opened(copied, chosen)
         if plan is not None:
             agent._begin_new_stores(self.plan)
@@ -230,7 +230,7 @@ def create(
     db = database.create(path, seed=chosen, durability=setup.durability)
     virtual = setup.clock is not None and setup.clock.virtual
     with db.transaction():
-        db.set_meta("plan", json.dumps(compiling.plan_to_json(plan), ensure_ascii=False))
+        db.set_meta("plan", compiling.plan_to_json(plan))
         db.set_meta("clock", "virtual" if virtual else "wall")
     db.clock = setup.clock or clock.WallClock()
     agent = Agent(plan, db, setup)
@@ -243,8 +243,9 @@ def open_file(path: str, *, setup: Setup | None = None, readonly: bool = False) 
     db = database.open_file(path, readonly=readonly)
     try:
         agent = _opened(db, setup or Setup())
-        if not readonly:
-            agent._scheduler.open(first=False)
+        begun = db.value("SELECT 1 FROM state LIMIT 1") is not None
+        if not readonly and not (begun and db.left_behind):  # going on after a death is no login
+            agent._scheduler.open(first=not begun)
     except BaseException:
         db.close()
         raise
@@ -252,21 +253,30 @@ def open_file(path: str, *, setup: Setup | None = None, readonly: bool = False) 
 
 
 def _opened(db: database.Database, setup: Setup) -> Agent:
-    plan = compiling.plan_from_json(json.loads(db.meta("plan") or "{}"))
+    text = db.meta("plan")
+    if text is None:
+        raise errors.AgentFileError(
+            f"{db.path} was never finished, its making was interrupted; remove it and make it anew"
+        )
+    plan = compiling.plan_from_json(json.loads(text))
+    db.saved_time = commit.load_time(db)
     if setup.clock is not None:
         db.clock = setup.clock
     elif db.meta("clock") == "virtual":
-        db.clock = clock.VirtualClock(commit.load_time(db))
+        db.clock = clock.VirtualClock()
+    if isinstance(db.clock, clock.VirtualClock):
+        db.clock.advance_to(db.saved_time)
     return Agent(plan, db, setup)
 
 
-def _same_clock(present: clock.Clock) -> clock.Clock:
-    return clock.VirtualClock(present.now()) if present.virtual else present
+def _same_clock(present: clock.Clock | None) -> clock.Clock | None:
+    """A clock of its own for a fork; None for the one that its file tells of."""
+    return clock.VirtualClock(present.now()) if present and present.virtual else present
 
 
 def _replace_plan(db: database.Database, old: plans.Plan, new: plans.Plan) -> None:
     with db.transaction() as version:
-        db.set_meta("plan", json.dumps(compiling.plan_to_json(new), ensure_ascii=False))
+        db.set_meta("plan", compiling.plan_to_json(new))
         for name, part in old.stores.items():
             if name not in new.stores or new.stores[name].type != part.type:
                 db.execute(
@@ -276,6 +286,6 @@ def _replace_plan(db: database.Database, old: plans.Plan, new: plans.Plan) -> No
 
 
 def _payload(text: str, name: str, at: float | None, key: str | None) -> dict[str, Any]:
-    payload: dict[str, Any] = {"text": text}
+    payload: dict[str, Any] = {"text": text.encode("utf-8", "replace").decode()}
     payload |= {k: v for k, v in (("name", name), ("at", at), ("key", key)) if v}
     return payload

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from archgraph import errors
@@ -52,7 +52,7 @@ def parse(plan: plans.Plan, thread: plans.ThreadPlan, call: ToolCall) -> Parsed:
         return Parsed(call, None, {}, False, "", f"no tool named {call.name!r}; {hint}")
     tool = plan.tools[call.name]
     try:
-        arguments = tools.parse_arguments(call.arguments)
+        arguments = _mended(tools.parse_arguments(call.arguments))
     except errors.ToolError as error:
         return Parsed(call, tool, {}, False, "", str(error))
     wanted = arguments.pop(HEARTBEAT, None) if "requested" in thread.heartbeat.when else None
@@ -65,17 +65,32 @@ def parse(plan: plans.Plan, thread: plans.ThreadPlan, call: ToolCall) -> Parsed:
     return Parsed(call, tool, checked, heartbeat, str(thoughts), "")
 
 
-def prepare(w: world.World, parsed: Sequence[Parsed]) -> None:
-    """Let stores do slow outside work for coming calls, before the commit begins.
+def prepare(w: world.World, thread: plans.ThreadPlan, parsed: Sequence[Parsed]) -> list[Parsed]:
+    """Do what takes long for coming calls, before the commit begins: ask people, embed texts.
 
-    A lone write needs none: its text is embedded when somebody searches.
+    What fails here is told to the model as the call's failed result.
     """
-    if len(parsed) == 1 and parsed[0].tool is not None and parsed[0].tool.writes:
-        return
-    for item in parsed:
-        if item.tool is not None and not item.tool.control and not item.error:
-            store, arguments = _target(item.tool, item.arguments)
-            w.stores[store].prepare(item.tool.verb, arguments)
+    alone = len(parsed) == 1
+    return [item if item.error else _prepared(w, thread, item, alone) for item in parsed]
+
+
+def _prepared(w: world.World, thread: plans.ThreadPlan, item: Parsed, alone: bool) -> Parsed:
+    name = item.call.name
+    assert item.tool is not None
+    if name in thread.heartbeat.rules.approval and not w.approve(name, item.arguments):
+        return replace(item, error=f"{name} needs a person's approval, and it was not given")
+    if item.tool.control or (alone and item.tool.writes):
+        return item  # a lone write needs nothing: its text is embedded when somebody searches
+    try:
+        store, arguments = _target(item.tool, item.arguments)
+        w.stores[store].prepare(item.tool.verb, arguments)
+    except (errors.InputError, errors.MachineError):
+        raise  # not the model's affair
+    except (errors.ToolError, errors.GatewayError) as error:
+        return replace(item, error=str(error))
+    except Exception as error:  # a plugin's bug must reach the model, not end the agent
+        return replace(item, error=_inside(name, error))
+    return item
 
 
 def perform(
@@ -86,7 +101,7 @@ def perform(
     called, last = dict(state.called), state.last_call
     for item in parsed:
         name = item.call.name
-        error = item.error or _against_rules(w, thread, called, last, item)
+        error = item.error or _against_rules(thread, called, last, item)
         ok, text = (False, error) if error else _perform_one(w, item, done)
         if ok:
             called[name] = called.get(name, 0) + 1
@@ -96,6 +111,33 @@ def perform(
         done.results.append(ToolResult(item.call.id, name, ok, text))
         done.calls.append(tick.Call(name, verb, ok, item.heartbeat, signature))
     return done
+
+
+def whole(completion: Completion) -> Completion:
+    """An answer without halves of characters, which no file can hold (a cut emoji, say)."""
+    texts = (completion.text, completion.reasoning, *_names(completion))
+    if all(_mended(text) == text for text in texts):
+        return completion
+    made = [ToolCall(c.id, _mended(c.name), _mended(c.arguments)) for c in completion.tool_calls]
+    return replace(
+        completion,
+        text=_mended(completion.text),
+        reasoning=_mended(completion.reasoning),
+        tool_calls=tuple(made),
+    )
+
+
+def _names(completion: Completion) -> list[str]:
+    return [text for call in completion.tool_calls for text in (call.name, call.arguments)]
+
+
+def _mended(value: Any) -> Any:
+    """A JSON value with `?` for each half of a character."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_mended(name): _mended(part) for name, part in value.items()}
+    return [_mended(part) for part in value] if isinstance(value, list) else value
 
 
 def safe_arguments(call: ToolCall) -> str:
@@ -134,11 +176,15 @@ def _perform_one(w: world.World, item: Parsed, done: Performed) -> tuple[bool, s
             raise  # the database itself failed (a full disk): the commit is lost, the step is not
         w.db.execute("ROLLBACK TO call")
         w.forget_calls()
-        return False, f"{item.call.name} failed inside: {type(error).__name__}: {error}"
+        return False, _inside(item.call.name, error)
     finally:
         if w.db.in_transaction:
             w.db.execute("RELEASE call")
     return True, text
+
+
+def _inside(name: str, error: Exception) -> str:
+    return f"{name} failed inside: {type(error).__name__}: {error}"
 
 
 def _store_verb(w: world.World, item: Parsed) -> str:
@@ -170,7 +216,6 @@ def _control(item: Parsed, done: Performed) -> str:
 
 
 def _against_rules(
-    w: world.World,
     thread: plans.ThreadPlan,
     called: Mapping[str, int],
     last: str,
@@ -186,6 +231,4 @@ def _against_rules(
     most = rules.at_most.get(name)
     if most is not None and called.get(name, 0) >= most:
         return f"{name} may be called at most {most} times in a turn"
-    if name in rules.approval and not w.approve(name, item.arguments):
-        return f"{name} needs a person's approval, and it was not given"
     return ""

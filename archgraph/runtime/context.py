@@ -6,9 +6,10 @@ the thread's last step is not rendered or counted again.
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 from archgraph import clock, prompts
@@ -29,33 +30,46 @@ class Window:
 
     `rows` are the log rows of the messages after the system prompt; `tokens` the size of the
     whole prompt, tool schemas included; `prefix` the share of it that repeats the thread's last
-    request from its start. `upto` is where the run's ranges are frozen, `seen` the commit at
-    which each store was last shown to the thread. `span` names the log if the messages are one
-    unbroken stretch of it as the thread sees it.
+    request from its start. `upto` is where the run's ranges are frozen. `span` names the log if
+    the messages are one unbroken stretch of it as the thread sees it.
     """
 
-    system: str
+    rendering: Rendering
     messages: list[Wire]
     rows: list[int]
     tokens: int
     fixed: int
     prefix: float
     upto: Mapping[str, int]
-    seen: Mapping[str, int]
     span: str
+
+    def frozen(self, state: tick.ThreadState) -> dict[str, Any]:
+        """What the thread must remember of this window and does not know yet."""
+        shown = self.rendering
+        changes = {"upto": self.upto, "seen": shown.seen, "shown": shown.mark}
+        return {name: v for name, v in changes.items() if v != getattr(state, name)}
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """A system prompt as it was rendered.
+
+    `mark` is a digest of what it was made from, the run that it was made in, and how far its
+    queues had been evicted; `seen` the commit at which each guarded store was shown.
+    """
+
+    system: str
+    tokens: int
+    mark: tuple[str, int, int]
+    seen: Mapping[str, int]
 
 
 @dataclass(slots=True)
-class _Remembered:
-    """What a thread was sent last, for what need not be done again."""
+class _Sent:
+    """What a thread was sent last, for what need not be done again; numbers of the journal."""
 
-    key: Any = None
-    system: str = ""
-    system_tokens: int = 0
-    rows: list[int] = field(default_factory=list)
-    seen: Mapping[str, int] = field(default_factory=dict)
-    run: int = -1
-    moved: int = -1
+    rendering: Rendering | None = None
+    rows: Sequence[int] = ()
     prompt: int = 0
     request: int = 0
 
@@ -76,7 +90,8 @@ class Renderer:
             name: count(json.dumps(schemas)) if schemas else 0
             for name, schemas in self.schemas.items()
         }
-        self._last = {name: _Remembered() for name in plan.threads}
+        self._last = {name: _Sent() for name in plan.threads}
+        self._made = {name: _made(plan, thread) for name, thread in plan.threads.items()}
         self._spans = {name: self._span(thread) for name, thread in plan.threads.items()}
         self._guarded = {
             name
@@ -87,34 +102,37 @@ class Renderer:
     def build(self, thread: plans.ThreadPlan, state: tick.ThreadState) -> Window:
         """The window of the thread's next step."""
         last = self._last[thread.name]
-        before = (last.system, last.rows)
+        if last.rendering is None and state.shown[0]:
+            self._remember(thread, state, last)
         upto = dict(state.upto)
-        self._refresh(thread, state, last, upto)
+        shown = self._rendering(thread, state, last, upto)
         messages = self._messages(thread, state)
         tokens = sum([message.tokens for message in messages])
-        fixed = last.system_tokens + self._schema_tokens[thread.name] + PROMPT_OVERHEAD
-        last.rows = rows = [message.seq for message in messages]
-        prefix = self._prefix(before, last, messages, fixed) if before[0] else 0.0
-        wires: list[Wire] = [{"role": "system", "content": last.system}]
+        fixed = shown.tokens + self._schema_tokens[thread.name] + PROMPT_OVERHEAD
+        wires: list[Wire] = [{"role": "system", "content": shown.system}]
         wires += [message.wire for message in messages]
         return Window(
-            last.system,
-            wires,
-            rows,
-            fixed + tokens,
-            fixed,
-            prefix,
-            upto,
-            last.seen,
-            self._spans[thread.name],
+            rendering=shown,
+            messages=wires,
+            rows=[message.seq for message in messages],
+            tokens=fixed + tokens,
+            fixed=fixed,
+            prefix=self._prefix(last, shown, messages, fixed),
+            upto=upto,
+            span=self._spans[thread.name],
         )
 
-    def prompt_number(self, thread: str) -> int:
-        """The journal's number of the thread's system prompt; within a commit."""
+    def sent(self, thread: str, window: Window, prompt: int) -> None:
+        """Remember that a window was sent and answered; `prompt` is its prompt's number."""
         last = self._last[thread]
-        if not last.prompt:
-            last.prompt = journal.intern_prompt(self.db, last.system)
-        return last.prompt
+        last.rendering, last.rows, last.prompt = window.rendering, window.rows, prompt
+
+    def prompt_number(self, thread: str, window: Window) -> int:
+        """The journal's number of the window's system prompt; within a commit."""
+        last = self._last[thread]
+        if last.prompt and last.rendering is window.rendering:
+            return last.prompt
+        return journal.intern_prompt(self.db, window.rendering.system)
 
     def request_number(
         self, thread: str, request: llm.Request, fixed_part: Callable[[llm.Request], str]
@@ -128,7 +146,7 @@ class Renderer:
     def forget(self) -> None:
         """Drop what is remembered: stores have changed behind our back."""
         for name in self._last:
-            self._last[name] = _Remembered()
+            self._last[name] = _Sent()
 
     def shown_queues(self, thread: plans.ThreadPlan) -> list[str]:
         """The queues over a log that stand in a thread's window."""
@@ -143,34 +161,38 @@ class Renderer:
         """How a thread looks at the stores that it shows."""
         return base.View(thread=thread.name, turn=state.turn)
 
-    def _refresh(
+    def _remember(self, thread: plans.ThreadPlan, state: tick.ThreadState, last: _Sent) -> None:
+        """Read back what the thread was sent last: a new process goes on as the old one would."""
+        row = journal.last_asked(self.db, thread.name)
+        if row is None or row.prompt is None:
+            return
+        system = journal.prompt(self.db, row.prompt)
+        last.rendering = Rendering(system, self.count(system), state.shown, state.seen)
+        last.rows, last.prompt = row.window, row.prompt
+
+    def _rendering(
         self,
         thread: plans.ThreadPlan,
         state: tick.ThreadState,
-        last: _Remembered,
+        last: _Sent,
         upto: dict[str, int],
-    ) -> None:
-        """Render the system prompt again if `refresh` allows it and a store in it has changed.
+    ) -> Rendering:
+        """The system prompt, made anew if `refresh` allows it and a store in it has changed.
 
         `counts` and `now` in a template are as of that rendering: they alone do not change it,
         so that providers can reuse the prompt's prefix (MemGPT rebuilds likewise, agent.py).
         """
         texts = self._texts(thread, state, upto)
-        key = tuple(texts.items())
-        if key == last.key or not self._due(thread, state, last):
-            return
-        last.key, last.run, last.prompt = key, state.run, 0
-        last.system = self._render(thread, texts)
-        last.system_tokens = self.count(last.system)
-        last.seen = {name: self.db.version for name in texts if name in self._guarded}
-        last.moved = self._eviction_mark(thread)
-
-    def _due(self, thread: plans.ThreadPlan, state: tick.ThreadState, last: _Remembered) -> bool:
-        if last.key is None or thread.refresh == "step":
-            return True
-        if thread.refresh == "turn":
-            return last.run != state.run
-        return last.moved != self._eviction_mark(thread)
+        made = hashlib.blake2b(self._made[thread.name], digest_size=8)
+        made.update(json.dumps(texts).encode())
+        digest, moved = made.hexdigest(), self._eviction_mark(thread)
+        if last.rendering is not None:
+            before = last.rendering.mark
+            if digest == before[0] or not _due(thread, state.run, moved, before):
+                return last.rendering
+        system = self._render(thread, texts)
+        seen = {name: self.db.version for name in texts if name in self._guarded}
+        return Rendering(system, self.count(system), (digest, state.run, moved), seen)
 
     def _eviction_mark(self, thread: plans.ThreadPlan) -> int:
         return sum(cast(Any, self.stores[name]).after for name in self.shown_queues(thread))
@@ -241,7 +263,8 @@ class Renderer:
         for item in thread.context:
             store = cast(Any, self.stores[item.store])
             if item.mode == "since" and item.since == "turn":
-                shown += store.window(0, thread=thread.name, turn=state.turn)
+                start = 0 if state.turn else state.upto.get(tick.RUN_START, 0)
+                shown += store.window(start, thread=thread.name, turn=state.turn)
                 shows_log = shows_log or item.store == thread.log
             elif item.mode == "show" and store.shows_messages:
                 over = getattr(store.options, "over", "")
@@ -268,18 +291,34 @@ class Renderer:
 
     def _prefix(
         self,
-        before: tuple[str, list[int]],
-        last: _Remembered,
+        last: _Sent,
+        shown: Rendering,
         messages: list[base.WindowMessage],
         fixed: int,
     ) -> float:
         """The share of the prompt's tokens that repeats the last request from its start."""
-        system, rows = before
+        if last.rendering is None:
+            return 0.0
         total = fixed + sum([message.tokens for message in messages])
-        if system != last.system:
-            return self.count(_common(system, last.system)) / total
-        same = len(_common(rows, last.rows))
+        if last.rendering.system != shown.system:
+            return self.count(_common(last.rendering.system, shown.system)) / total
+        same = len(_common(list(last.rows), [message.seq for message in messages]))
         return (fixed + sum([message.tokens for message in messages[:same]])) / total
+
+
+def _made(plan: plans.Plan, thread: plans.ThreadPlan) -> bytes:
+    """What of the plan goes into a thread's system prompt."""
+    tools = [[plan.tools[name].name, plan.tools[name].description] for name in thread.tools]
+    return json.dumps([plan.prompts[thread.prompt], tools]).encode()
+
+
+def _due(thread: plans.ThreadPlan, run: int, moved: int, before: tuple[str, int, int]) -> bool:
+    """Whether `refresh` allows a new rendering. A run is always shown what is new to it."""
+    _, last_run, last_moved = before
+    new = any(item.mode == "search" or item.since == "last_run" for item in thread.context)
+    if thread.refresh == "step" or (new and last_run != run):
+        return True
+    return last_run != run if thread.refresh == "turn" else last_moved != moved
 
 
 def _common(first: Any, second: Any) -> Any:

@@ -108,9 +108,11 @@ def summarise(
     return id, completion.text, rows
 
 
-def resume(w: world.World, event: tick.Tick) -> tuple[int, str, Sequence[int]] | None:
-    """An eviction of this tick that was interrupted after its summary was recorded."""
-    row = journal.open_step(w.db, event.seq, "evict")
+def resume(
+    w: world.World, thread: plans.ThreadPlan, state: tick.ThreadState
+) -> tuple[int, str, Sequence[int]] | None:
+    """An eviction of this run that was interrupted after its summary was recorded."""
+    row = journal.open_step(w.db, thread.name, state.run, "evict")
     if row is None or row.reply is None:
         return None
     return row.id, str(row.reply.get("text", "")), row.window

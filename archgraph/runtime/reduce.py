@@ -325,9 +325,7 @@ def _next_step(state: AgentState, name: str, now: float) -> tick.Schedule:
     return tick.Schedule(Tick(tick.STEP, name, now, thread.background, thread.turn))
 
 
-def _next_time(
-    name: str, index: int, trigger: plans.TriggerPlan, now: float
-) -> list[tick.Command]:
+def _next_time(name: str, index: int, trigger: plans.TriggerPlan, now: float) -> list[tick.Command]:
     """When a timer fires next; never, if its cron time never comes."""
     if not trigger.cron:
         return [_timer_tick(name, index, trigger, now + trigger.seconds)]

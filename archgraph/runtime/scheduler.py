@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from archgraph import clock, errors, prompts
+from archgraph.graph import plan as plans
 from archgraph.runtime import commit, evict, reduce, step, tick, world
 from archgraph.runtime.tick import AgentState, Tick
 from archgraph.storage import database, journal
@@ -29,7 +30,7 @@ class Scheduler:
     def __init__(self, w: world.World, state: AgentState) -> None:
         self.w, self.state = w, state
         self.spoken: list[tuple[str, str]] = []
-        self._inherited = int(w.db.value("SELECT max(seq) FROM tick") or 0)
+        self._half_done = journal.open_threads(w.db)
         self._measures = sorted(
             {t.measure for p in w.plan.threads.values() for t in p.triggers if t.measure}
         )
@@ -117,24 +118,22 @@ class Scheduler:
         """One step of a thread, evictions before it included."""
         w, thread = self.w, self.w.plan.threads[event.thread]
         replied = None
-        if event.seq <= self._inherited:  # a tick from before this process may be half done
-            replied = step.resume(w, event, self.state.threads[thread.name])
+        if thread.name in self._half_done:
+            replied = step.resume(w, thread, self.state.threads[thread.name])
         if replied is None:
             try:
                 replied = self._ask(event)
             except errors.GatewayError as error:
                 self._fail(event, step.text_of(error))
                 return
-        step.prepare(w, thread, replied)
+        self._half_done.add(thread.name)  # until commit 2 has come through
+        ready = step.prepare(w, thread, replied)
         started = clock.elapsed()
         with self.commit():
             w.db.actor = database.Actor(thread.name, event.turn, replied.id)
-            frozen = {
-                "upto": replied.window["upto"], "seen": replied.window["seen"],
-            }  # fmt: skip
-            self._remember(thread.name, frozen)
+            self._remember(thread.name, replied.frozen)
             before = self.state.threads[thread.name]
-            outcome, done = step.apply(w, thread, before, replied)
+            outcome, done = step.apply(w, thread, before, replied, ready)
             journal.close_step(w.db, replied.id, "done")
             self._kill(event)
             self._reduce(
@@ -143,15 +142,17 @@ class Scheduler:
             times = (replied.render_ms, replied.model_ms, (clock.elapsed() - started) * 1000)
             w.db.execute("INSERT OR REPLACE INTO timing VALUES (?, ?, ?, ?, 0)",
                          (replied.id, *times))  # fmt: skip
+        self._half_done.discard(thread.name)
         self.spoken += [(thread.name, text) for text in done.spoken]
         step.tell(w, thread, replied, done)
 
     def _ask(self, event: Tick) -> step.Replied:
         """Build the window, make room where it is needed, warn where it is due, ask."""
         w, thread = self.w, self.w.plan.threads[event.thread]
-        interrupted = evict.resume(w, event) if event.seq <= self._inherited else None
-        if interrupted is not None:
-            self._evict(event, self._queue_of(interrupted[2]), interrupted)
+        if thread.name in self._half_done:
+            interrupted = evict.resume(w, thread, self.state.threads[thread.name])
+            if interrupted is not None:
+                self._evict(event, self._queue_of(thread, interrupted[2]), interrupted)
         while True:
             started = clock.elapsed()
             state = self.state.threads[thread.name]
@@ -171,21 +172,20 @@ class Scheduler:
 
     def _evict(self, event: Tick, name: str, summary: tuple[int, str, Any]) -> None:
         w, thread = self.w, self.w.plan.threads[event.thread]
+        self._half_done.add(thread.name)
         with self.commit():
             w.db.actor = database.Actor(thread.name, event.turn, summary[0] or None)
             state = self.state.threads[thread.name]
             evict.apply(w, thread, state, event, name, summary)
             self._reduce_all(self._caused())
+        self._half_done.discard(thread.name)
         w.notify("evict", thread.name, f"{len(summary[2])} messages left {name}", queue=name)
 
-    def _queue_of(self, rows: Any) -> str:
-        """The queue over the log that holds these rows."""
+    def _queue_of(self, thread: plans.ThreadPlan, rows: Any) -> str:
+        """The queue in the thread's window over the log that holds these rows."""
         store = self.w.db.value("SELECT store FROM record WHERE seq = ?", (rows[0],))
-        return next(
-            name
-            for name, part in self.w.stores.items()
-            if getattr(part.options, "over", "") == store
-        )
+        queues = self.w.renderer.shown_queues(thread)
+        return next(name for name in queues if self.w.plan.stores[name].options["over"] == store)
 
     def _warn(self, event: Tick, name: str, tokens: int) -> None:
         with self.commit():

@@ -25,11 +25,11 @@ SECRET_OPTIONS = ("api_key", "aws_secret_access_key", "token", "authorization", 
 
 @dataclass(frozen=True, slots=True)
 class Replied:
-    """A step whose reply is recorded."""
+    """A step whose reply is recorded. `frozen` is what the thread will remember of its window."""
 
     id: int
     completion: Completion
-    window: Mapping[str, Any]
+    frozen: Mapping[str, Any]
     render_ms: float
     model_ms: float
 
@@ -60,21 +60,27 @@ def ask(
     started = clock.elapsed()
     completion = answer(w, thread, request)
     model_ms = (clock.elapsed() - started) * 1000
-    with w.db.transaction():
-        w.db.actor = database.Actor(thread.name, event.turn, None)
-        row = _row(w, thread, state, window, event, request, completion)
-        id = journal.add_step(w.db, row)
-    frozen = {"upto": window.upto, "seen": window.seen}
-    return Replied(id, completion, frozen, render_ms, model_ms)
+    try:
+        with w.db.transaction():
+            w.db.actor = database.Actor(thread.name, event.turn, None)
+            row = _row(w, thread, state, window, event, request, completion)
+            id = journal.add_step(w.db, row)
+    except BaseException:
+        w.forget()
+        raise
+    w.renderer.sent(thread.name, window, row.prompt or 0)
+    return Replied(id, completion, window.frozen(state), render_ms, model_ms)
 
 
-def resume(w: world.World, event: tick.Tick, state: tick.ThreadState) -> Replied | None:
-    """The step of this tick that was interrupted after commit 1, if there is one."""
-    row = journal.open_step(w.db, event.seq, "step")
+def resume(w: world.World, thread: plans.ThreadPlan, state: tick.ThreadState) -> Replied | None:
+    """The step of this run that was interrupted after commit 1, if there is one."""
+    row = journal.open_step(w.db, thread.name, state.run, "step")
     if row is None or row.reply is None:
         return None
     reply = dict(row.reply)
-    frozen = reply.pop("frozen", {"upto": state.upto, "seen": state.seen})
+    frozen = reply.pop("frozen", {})
+    if "shown" in frozen:
+        frozen["shown"] = tuple(frozen["shown"])
     return Replied(row.id, Completion.from_json(reply), frozen, 0.0, 0.0)
 
 
@@ -84,22 +90,25 @@ def answer(w: world.World, thread: plans.ThreadPlan, request: llm.Request) -> Co
     if w.db.in_transaction:
         raise RuntimeError("a model was called within a commit; this is a bug, please report it")
     if w.watch is None:
-        return gateway.complete(request)
+        return calls.whole(gateway.complete(request))
     try:
-        return _watched(w, thread.name, gateway.stream(request))
+        return calls.whole(_watched(w, thread.name, gateway.stream(request)))
     except errors.GatewayFault as fault:  # a cut stream: its pieces cannot be taken back
         w.notify("retry", thread.name, f"asking again: {fault}")
-        return gateway.complete(request)
+        return calls.whole(gateway.complete(request))
 
 
 def apply(
-    w: world.World, thread: plans.ThreadPlan, state: tick.ThreadState, replied: Replied
+    w: world.World,
+    thread: plans.ThreadPlan,
+    state: tick.ThreadState,
+    replied: Replied,
+    ready: Sequence[calls.Parsed],
 ) -> tuple[tick.Outcome, calls.Performed]:
-    """Perform the tool calls and write the messages, within commit 2."""
+    """Perform the tool calls that `prepare` made ready and write the messages, within commit 2."""
     completion = replied.completion
-    numbered = calls.numbered(completion, replied.id)
-    parsed = [calls.parse(w.plan, thread, call) for call in numbered]
-    done = calls.perform(w, thread, state, parsed)
+    done = calls.perform(w, thread, state, ready)
+    numbered = [item.call for item in ready]
     must_call = heartbeat.must_call(w.plan, thread)
     if completion.text and not numbered and not must_call:
         done.spoken.append(completion.text)
@@ -125,10 +134,10 @@ def apply(
     return outcome, done
 
 
-def prepare(w: world.World, thread: plans.ThreadPlan, replied: Replied) -> None:
-    """Slow outside work for the coming calls, before commit 2 begins."""
+def prepare(w: world.World, thread: plans.ThreadPlan, replied: Replied) -> list[calls.Parsed]:
+    """The coming calls, read and checked, their slow outside work done, before commit 2 begins."""
     numbered = calls.numbered(replied.completion, replied.id)
-    calls.prepare(w, [calls.parse(w.plan, thread, call) for call in numbered])
+    return calls.prepare(w, thread, [calls.parse(w.plan, thread, call) for call in numbered])
 
 
 def tell(w: world.World, thread: plans.ThreadPlan, replied: Replied, done: calls.Performed) -> None:
@@ -202,11 +211,11 @@ def _row(
     completion: Completion,
 ) -> journal.StepRow:
     usage, reply = completion.usage, completion.to_json()
-    if window.upto != state.upto or window.seen != state.seen:
-        reply["frozen"] = {"upto": window.upto, "seen": window.seen}
+    if frozen := window.frozen(state):
+        reply["frozen"] = frozen
     return journal.StepRow(
         id=0, turn=event.turn, thread=thread.name, run=state.run, kind="step", tick=event.seq,
-        at=w.db.now(), prompt=w.renderer.prompt_number(thread.name), window=window.rows,
+        at=w.db.now(), prompt=w.renderer.prompt_number(thread.name, window), window=window.rows,
         request=w.renderer.request_number(thread.name, request, fixed_part), reply=reply,
         status="replied", prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens, cached_tokens=usage.cached_tokens,

@@ -146,7 +146,8 @@ class ThreadState:
     earlier runs have consumed it; `upto` the row at which the present run froze its range.
     `counters` and `timers` are kept per trigger (its place in the thread's list). `armed` names
     what may fire again: pressure per queue, `crosses` per trigger. `says` wait for the next step;
-    `queued` are runs that wait for the present one to end, as (template, event, mode).
+    `queued` are runs that wait for the present one to end, as (template, event, mode). `shown`
+    marks the system prompt that the thread was sent last, `seen` what was shown in it.
     """
 
     run: int = 0
@@ -167,7 +168,7 @@ class ThreadState:
     disarmed: tuple[str, ...] = ()
     paused_until: float = 0.0
     waiting_until: float = 0.0
-    prompt: int = 0
+    shown: tuple[str, int, int] = ("", 0, 0)
     seen: Mapping[str, int] = field(default_factory=dict)
     runs: int = 0
 
@@ -197,7 +198,7 @@ def to_plain(value: ThreadState | AgentState) -> dict[str, Any]:
 def thread_from_plain(plain: Mapping[str, Any]) -> ThreadState:
     """Read what `to_plain` wrote."""
     known = dict(plain)
-    for name in ("queued", "says", "disarmed"):
+    for name in ("queued", "says", "disarmed", "shown"):
         if name in known:
             known[name] = tuple(
                 tuple(item) if isinstance(item, list) else item for item in known[name]

@@ -35,7 +35,7 @@ class Database:
     """A connection to an agent's file.
 
     `version` is the number of the last commit. Inside `transaction()` it is the number that the
-    commit in progress will have.
+    commit in progress will have. `left_behind`: the last process that wrote here died doing so.
     """
 
     def __init__(self, connection: Any, path: str, *, writable: bool, lock: Any = None) -> None:
@@ -47,6 +47,7 @@ class Database:
         self.saved_time = 0.0
         self.version = int(self.meta("version") or 0)
         self.seed = int(self.meta("seed") or 0)
+        self.left_behind = lock is not None and lock.left_behind
         self._lock = lock
         self._ordinal = 0
         self.execute = connection.execute
@@ -125,10 +126,12 @@ class Database:
 def create(path: str, *, seed: int, durability: str = "normal") -> Database:
     """Make a new agent file; `:memory:` makes one that lives only in this process.
 
+    A file whose making was interrupted is made anew.
+
     Raises:
         AgentFileError: the path exists already or cannot be written.
     """
-    if path != ":memory:" and Path(path).exists() and Path(path).stat().st_size:
+    if path != ":memory:" and Path(path).exists() and not unfinished(path):
         raise errors.AgentFileError(f"{path} exists already; choose another name or remove it")
     lock = None if path == ":memory:" else writer_lock.acquire(path)
     try:
@@ -136,13 +139,34 @@ def create(path: str, *, seed: int, durability: str = "normal") -> Database:
         migrations.apply(connection)
         connection.execute("BEGIN IMMEDIATE")
         rows = [("version", "0"), ("seed", str(seed)), ("durability", durability)]
-        connection.executemany("INSERT INTO meta(key, value) VALUES (?, ?)", rows)
+        connection.executemany("INSERT OR REPLACE INTO meta(key, value) VALUES (?, ?)", rows)
         connection.execute("COMMIT")
     except driver.driver().module.Error as error:
         if lock:
             lock.release()
         raise errors.AgentFileError(f"cannot make {path}: {error}") from error
     return Database(connection, path, writable=True, lock=lock)
+
+
+def unfinished(path: str) -> bool:
+    """Whether a file is empty, or an agent's whose making was interrupted before a first commit."""
+    if not Path(path).is_file() or not Path(path).stat().st_size:
+        return Path(path).is_file()
+    module = driver.driver().module
+    try:
+        connection = module.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            ours = connection.execute("PRAGMA application_id").fetchone()[0]
+            tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master")]
+            if ours != migrations.APPLICATION_ID or "meta" not in tables:
+                return ours == migrations.APPLICATION_ID or not tables
+            sql = "SELECT value FROM meta WHERE key = 'version'"
+            row = connection.execute(sql).fetchone()
+            return row is None or int(row[0]) == 0
+        finally:
+            connection.close()
+    except module.Error:
+        return False
 
 
 def open_file(path: str, *, readonly: bool = False) -> Database:

@@ -172,10 +172,26 @@ def add_event(db: database.Database, name: str, payload: Mapping[str, Any]) -> N
     )
 
 
-def open_step(db: database.Database, tick: int, kind: str) -> StepRow | None:
-    """A step of that tick whose reply is recorded but whose calls are not yet applied."""
-    found = steps(db, "tick = ? AND kind = ? AND status = 'replied'", (tick, kind))
-    return found[0] if found else None
+def open_step(db: database.Database, thread: str, run: int, kind: str) -> StepRow | None:
+    """A step of that run whose reply is recorded but whose calls are not yet applied."""
+    where = "thread = ? AND run = ? AND kind = ? AND status = 'replied'"
+    found = steps(db, where, (thread, run, kind))
+    return found[-1] if found else None
+
+
+def open_threads(db: database.Database) -> set[str]:
+    """The threads that have a step whose reply is recorded but whose calls are not applied."""
+    return {row[0] for row in db.all("SELECT DISTINCT thread FROM step WHERE status = 'replied'")}
+
+
+def last_asked(db: database.Database, thread: str) -> StepRow | None:
+    """The newest step of a thread that was answered."""
+    sql = (
+        "SELECT id FROM step WHERE thread = ? AND kind = 'step' AND prompt IS NOT NULL "
+        "ORDER BY id DESC LIMIT 1"
+    )
+    found = db.value(sql, (thread,))
+    return None if found is None else steps(db, "id = ?", (found,))[0]
 
 
 def steps(

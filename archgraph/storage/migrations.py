@@ -60,7 +60,7 @@ CREATE TABLE step(
   request INTEGER NOT NULL, reply TEXT, status TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '',
   prompt_tokens INTEGER, completion_tokens INTEGER, cached_tokens INTEGER, cost REAL,
   window_tokens INTEGER NOT NULL, prefix REAL NOT NULL, born INTEGER NOT NULL, closed INTEGER);
-CREATE INDEX step_by_tick ON step(tick);
+CREATE INDEX step_open ON step(thread, run) WHERE status = 'replied';
 
 CREATE TABLE call(
   step INTEGER NOT NULL, ordinal INTEGER NOT NULL, name TEXT NOT NULL, ok INTEGER NOT NULL,
@@ -103,7 +103,7 @@ def apply(connection: Any) -> None:
                 db.conn.execute(statement)
 
     steps()(m001_tables)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     database = sqlite_utils.Database(connection)
     steps.apply(database)
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {SCHEMA}")

@@ -263,7 +263,7 @@ def test_pause_heartbeats_silences_timers_until_it_is_over() -> None:
     for now in (60.0, 300.0, 303.0):  # the pause began at 2.0
         state, commands = reduce.reduce(plan, state, due, now)
         runs.append(bool(steps(commands)))
-        assert [s.tick.due for s in kinds(commands, tick.Schedule)][0] == now + 60
+        assert next(s.tick.due for s in kinds(commands, tick.Schedule)) == now + 60
     assert runs == [False, False, True]
 
 
