@@ -258,7 +258,7 @@ def _opened(db: database.Database, setup: Setup) -> Agent:
         raise errors.AgentFileError(
             f"{db.path} was never finished, its making was interrupted; remove it and make it anew"
         )
-    plan = compiling.plan_from_json(json.loads(text))
+    plan = compiling.plan_from_json(text)
     db.saved_time = commit.load_time(db)
     if setup.clock is not None:
         db.clock = setup.clock
