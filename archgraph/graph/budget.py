@@ -107,7 +107,8 @@ def _budget(found: design.Design, built: plan.Plan, name: str) -> Budget:
         Line(f"schemas of {len(thread.tools)} tools", counter.count(schemas)),
     ]
     for item in thread.context:
-        heading = 0 if item.store in shown else counter.count(f"\n\n## {item.store}\n")
+        unseen = item.store not in shown and _is_text(found, item)
+        heading = 0 if not unseen else counter.count(f"\n\n## {item.store}\n")
         part = _part(found, thread, item, shown.get(item.store, 1))
         lines.append(replace(part, tokens=part.tokens + heading))
     if not any(_shows_own(found, thread, item) for item in thread.context):
@@ -177,6 +178,14 @@ def _own_run(found: design.Design, thread: plan.ThreadPlan) -> Line:
     size = thread.max_tokens + tokens.PER_MESSAGE + found.options(thread.log).token_cap()
     what = f"the calls and results of {steps - 1} earlier steps at {size} each"
     return Line(what, (steps - 1) * size)
+
+
+def _is_text(found: design.Design, item: plan.ContextItem) -> bool:
+    """Whether a part stands in the system prompt, not among the messages."""
+    if item.mode != "show":
+        return item.since != "turn"
+    over = found.references(item.store).get("over", "")
+    return not over and not found.keeps_messages(item.store)
 
 
 def _shows_own(found: design.Design, thread: plan.ThreadPlan, item: plan.ContextItem) -> bool:

@@ -6,6 +6,7 @@ the node that is named, save `emits` and `triggers`, which lead from cause to ef
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,30 @@ def cycles(steps: nx.DiGraph) -> list[list[str]]:
     groups = nx.strongly_connected_components(steps)
     found = [group for group in groups if len(group) > 1 or steps.has_edge(*(list(group) * 2))]
     return sorted(sorted(group) for group in found)
+
+
+def runaway(gains: Mapping[tuple[str, str], float]) -> list[list[str]]:
+    """Circles in which one round makes at least one more: the product of their gains is 1 or more.
+
+    In terms of networkx: a cycle whose negated logarithms sum below zero. One circle is given for
+    each strongly connected group that has any.
+    """
+    import networkx as nx
+
+    steps = nx.DiGraph()
+    for (source, target), gain in gains.items():
+        steps.add_edge(source, target, weight=-math.log(gain) - 1e-9)  # 1e-9: a gain of 1 counts
+    found = []
+    for group in cycles(steps):
+        part = steps.subgraph(group).copy()
+        loops = [
+            name for name in group if part.get_edge_data(name, name, {"weight": 1})["weight"] < 0
+        ]
+        if loops:
+            found.append(loops[:1])
+        elif nx.negative_edge_cycle(part):
+            found.append(sorted(set(nx.find_negative_cycle(part, group[0]))))
+    return found
 
 
 def arrows(pairs: Iterable[tuple[str, str]]) -> nx.DiGraph:

@@ -19,17 +19,14 @@ def trigger_cycles(found: design.Design) -> None:
     """Threads do not make each other due without a bound."""
     built = assemble.make(found)
     causes = list(_causes(built))
-    steps = build.arrows((source, target) for source, target, _, _ in causes)
-    for group in build.cycles(steps):
-        inside = [each for each in causes if each[0] in group and each[1] in group]
-        undamped = build.arrows((s, t) for s, t, count, _ in inside if count <= 1)
-        if not build.cycles(undamped):
-            continue  # somewhere in every circle, several events make one run: it dies out
-        target, index = next((t, i) for _, t, count, i in inside if count <= 1)
-        circle = " and ".join(group) if len(group) > 1 else f"{group[0]} and itself"
-        message = f"{circle} make each other due for ever"
-        if len(group) == 1:
-            message = f"{group[0]} makes itself due for ever"
+    gains: dict[tuple[str, str], float] = {}
+    for source, target, gain, _ in causes:
+        gains[source, target] = max(gain, gains.get((source, target), 0.0))
+    for circle in build.runaway(gains):
+        index, target = next((i, t) for s, t, _, i in causes if s in circle and t in circle)
+        message = f"{' and '.join(circle)} make each other due for ever"
+        if len(circle) == 1:
+            message = f"{circle[0]} makes itself due for ever"
         remedy = "count events with `every: N, of:`, or listen to another event"
         path = ("threads", target, "triggers", index)
         found.report("trigger-cycle", message, remedy, path)
@@ -84,8 +81,8 @@ def unreachable(found: design.Design) -> None:
         found.warn("unreachable-thread", message, remedy, ("threads", name), key=True)
 
 
-def _causes(built: plan.Plan) -> Iterable[tuple[str, str, int, int]]:
-    """Which thread makes which thread due: source, target, by how many events, which trigger."""
+def _causes(built: plan.Plan) -> Iterable[tuple[str, str, float, int]]:
+    """Which thread makes which thread due: source, target, runs of it per run, which trigger."""
     for thread in built.threads.values():
         for index, trigger in enumerate(thread.triggers):
             if trigger.mode == "note":
@@ -94,11 +91,18 @@ def _causes(built: plan.Plan) -> Iterable[tuple[str, str, int, int]]:
                 node, _, event = trigger.event.partition(".")
                 if event not in _DAMPED:
                     for source in _sources(built, node):
-                        yield source, thread.name, trigger.count, index
+                        most = 1 if event == "turn" else _steps(built.threads[source])
+                        yield source, thread.name, most / trigger.count, index
             elif trigger.kind == "signal":
                 for other in built.threads.values():
                     if trigger.event in other.tools:
-                        yield other.name, thread.name, 1, index
+                        yield other.name, thread.name, _steps(other), index
+
+
+def _steps(thread: plan.ThreadPlan) -> int:
+    """The most steps, and so replies and writes that count as one event, of a run."""
+    beat = thread.heartbeat
+    return beat.max_steps if beat.when or beat.while_open else 1
 
 
 def _sources(built: plan.Plan, node: str) -> list[str]:
@@ -115,8 +119,9 @@ def _sources(built: plan.Plan, node: str) -> list[str]:
 
 def _used(found: design.Design, built: plan.Plan) -> tuple[set[str], set[str]]:
     """The stores that are read, and those that are written."""
-    read = {item.store for thread in built.threads.values() for item in thread.context}
     written = {thread.log for thread in built.threads.values()}
+    read = set(written)  # a run sees its own messages
+    read |= {item.store for thread in built.threads.values() for item in thread.context}
     for thread in built.threads.values():
         for tool in (built.tools[name] for name in thread.tools):
             read |= set(tool.stores) if tool.reads or not tool.writes else set()

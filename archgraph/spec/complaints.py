@@ -211,6 +211,8 @@ def _wanted(each: Mapping[str, Any]) -> str:
         return _SHAPES.get(context["pattern"], f"text that matches {context['pattern']}")
     if kind == "string_too_short":
         return "text that is not empty"
+    if kind == "too_short":
+        return f"a list of at least {context['min_length']}"
     choices = _choices(each)
     if choices:
         return " or ".join(choices)

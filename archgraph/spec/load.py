@@ -176,6 +176,10 @@ def _layers(
         root = _tree(path, problems)
         if root is None:
             break
+        if not isinstance(root.value, dict):
+            message, remedy = "a file is a mapping of keys", "start with `archgraph: 1`"
+            problems.append(merge.problem("not-a-mapping", message, remedy, root.origin))
+            break
         trees.append(root)
         wanted = _extended(root, problems) if len(files) < _MAX_LAYERS else None
     return trees

@@ -29,6 +29,8 @@ class Merged:
     root: tree.Node
     removed: dict[tuple[str, str], str] = field(default_factory=dict)
     problems: list[errors.Problem] = field(default_factory=list)
+    mentioned: set[str] = field(default_factory=set)
+    """Parameters that some layer uses, be it one that another layer overrides."""
 
     def report(
         self, code: str, message: str, remedy: str, origin: tree.Origin, path: tree.Path = ()
@@ -59,6 +61,8 @@ def layers(files: Sequence[tree.Node]) -> Merged:
     """Merge files, the one that is extended first."""
     merged = Merged(tree.mapping(files[0].origin))
     for layer in files:
+        for _, node in tree.leaves(layer):
+            merged.mentioned.update(match[2] for match in _PARAM.finditer(node.text))
         merged.root = _overlay(merged, merged.root, layer, ())
     entries = {key: node for key, node in merged.root.mapping.items() if key != "extends"}
     merged.root = replace(merged.root, value=entries, origin=files[-1].origin)
@@ -126,7 +130,7 @@ def substitute(merged: Merged) -> None:
         for key, node in merged.root.mapping.items()
     }
     merged.root = replace(merged.root, value=entries)
-    for name in params.keys() - used:
+    for name in params.keys() - used - merged.mentioned:
         origin = tree.place(merged.root, ("params", name), key=True)
         message, remedy = f"nothing uses ${{{name}}}", "use it or delete it"
         merged.problems.append(

@@ -36,6 +36,7 @@ _REMEDIES = (
     ("expected ',' or '}'", "close the mapping with } or separate its entries with a comma"),
     ("expected <block end>", "give all keys of one mapping the same indentation"),
     ("did not find expected key", "give all keys of one mapping the same indentation"),
+    ("found unexpected ':'", "give the key a value, or delete it"),
     ("block sequence entries", "put the list on lines of its own below its key"),
     ("unexpected end of stream", "close the quotes"),
     ("unknown escape", "use single quotes, or write the backslash twice"),
@@ -81,7 +82,10 @@ def parse_text(text: str, name: str) -> tuple[tree.Node | None, list[errors.Prob
     except _Refused as refused:
         return None, [*builder.problems, refused.problem]
     except yaml.YAMLError as error:
-        return None, [*builder.problems, _syntax(error, text, name)]
+        problem = _syntax(error, text, name)
+        if builder.long_quote and builder.long_quote[1] == problem.line:
+            problem = _open_quote(*builder.long_quote)
+        return None, [*builder.problems, problem]
     if builder.root is None:
         remedy = "start with `archgraph: 1` and a `name:`"
         return None, [_located("empty-file", "the file is empty", remedy, tree.Origin(name, 1, 1))]
@@ -113,6 +117,8 @@ class _Builder:
         self.name = name
         self.problems: list[errors.Problem] = []
         self.root: tree.Node | None = None
+        self.long_quote: tuple[tree.Origin, int] | None = None
+        """Where the last quoted text over several lines begins, and the line where it ends."""
         self._open: list[_Open] = []
         self._anchors: dict[str, tuple[tree.Node, int]] = {}
         self._values = 0
@@ -126,6 +132,7 @@ class _Builder:
         elif isinstance(event, yaml.AliasEvent):
             self._alias(event)
         elif isinstance(event, yaml.ScalarEvent):
+            self._note_quote(event)
             self._count(1, event)
             self._refuse_tag(event)
             self._finished(tree.Node(_scalar(event), self._origin(event)), event.anchor, 1)
@@ -134,6 +141,11 @@ class _Builder:
         elif isinstance(event, yaml.CollectionEndEvent):
             done = self._open.pop()
             self._finished(done.node, done.anchor, done.size)
+
+    def _note_quote(self, event: Any) -> None:
+        end = event.end_mark.line
+        if event.style in ("'", '"') and end > event.start_mark.line:
+            self.long_quote = (self._origin(event), end + 1)
 
     def _begin(self, event: Any) -> None:
         self._count(1, event)
@@ -250,6 +262,12 @@ def _syntax(error: yaml.YAMLError, text: str, name: str) -> errors.Problem:
     if context is not None and context.line + 1 != line:
         what += f" ({getattr(error, 'context', '') or 'begun'} in line {context.line + 1})"
     return _located("yaml-syntax", what, remedy, tree.Origin(name, line, column))
+
+
+def _open_quote(origin: tree.Origin, end: int) -> errors.Problem:
+    """An error right after a long quoted text: most likely its quote was closed by another's."""
+    message = f"the quotes that open here close only in line {end}, and what follows makes no sense"
+    return _located("yaml-syntax", message, "close the quotes where the text ends", origin)
 
 
 def _unprintable(error: yaml.YAMLError, text: str) -> tuple[int, int]:

@@ -40,14 +40,6 @@ class Validated:
 
 def validate(root: tree.Node) -> Validated:
     """Make the spec of a merged tree."""
-    if not isinstance(root.value, dict):
-        empty = tree.mapping(root.origin)
-        out = Validated(empty, architecture.ArchitectureSpec(archgraph=1, name="unnamed"))
-        remedy = "start with `archgraph: 1` and a `name:`"
-        out.problems.append(
-            merge.problem("not-a-mapping", "a file is a mapping of keys", remedy, root.origin)
-        )
-        return out
     draft = Validated(root, architecture.ArchitectureSpec.model_construct(archgraph=1, name=""))
     head = _head(draft)
     stores = _section(draft, "stores", _store)
@@ -72,6 +64,7 @@ def _head(draft: Validated) -> architecture.Head:
             remedy = errors.suggest(key, TOP_KEYS)
             _report(draft, "unknown-key", f"there is no key {key!r} here", remedy, (key,), key=True)
     own = {key: node for key, node in root.mapping.items() if key in architecture.Head.model_fields}
+    own |= _meant(root)
     params = own.get("params")
     if params is not None and not isinstance(params.value, dict):
         message = f"this is {complaints.kind_of(tree.plain(params))}"
@@ -88,6 +81,18 @@ def _head(draft: Validated) -> architecture.Head:
     node = tree.Node(own, root.origin, root.keys)
     found = _model(draft, architecture.Head, node, ())
     return found or architecture.Head(archgraph=1, name="unnamed")
+
+
+def _meant(root: tree.Node) -> dict[str, tree.Node]:
+    """Required keys that are there, but misspelt: told once, not as missing as well."""
+    found: dict[str, tree.Node] = {}
+    for key, stand_in in (("name", "unnamed"), ("archgraph", 1)):
+        near = [each for each in root.mapping if each not in TOP_KEYS]
+        if key not in root.mapping and any(
+            errors.suggest(each, TOP_KEYS) == f'did you mean "{key}"?' for each in near
+        ):
+            found[key] = tree.Node(stand_in, root.origin)
+    return found
 
 
 def _section(draft: Validated, section: str, make: Any) -> dict[str, Any]:
@@ -172,7 +177,8 @@ def _thread(draft: Validated, name: str, node: tree.Node) -> architecture.Thread
 
 def _model(draft: Validated, model: type[_Kind], node: tree.Node, path: tree.Path) -> _Kind | None:
     """The model of a node; without the parts that are wrong, None if that cannot be."""
-    for round_ in range(_ROUNDS):
+    dropped: list[tree.Path] = []
+    for _ in range(_ROUNDS):
         data = tree.plain(node)
         try:
             return model.model_validate_json(json.dumps(data), strict=True)
@@ -183,8 +189,8 @@ def _model(draft: Validated, model: type[_Kind], node: tree.Node, path: tree.Pat
             whole = (*path, *each.path)
             filled = tree.get(draft.root, whole)
             unknown = filled is not None and filled.origin.note == merge.UNKNOWN
-            repaired = round_ > 0 and each.code == "missing-key"  # an echo of what was taken out
-            if not unknown and not repaired:
+            echo = any(at[: len(each.path)] == each.path for at in dropped)
+            if not unknown and not echo:
                 message = each.message
                 _report(draft, each.code, message, each.remedy, whole, key=each.key)
             if each.code != "missing-key" or tree.get(node, each.path) is not node:
@@ -193,6 +199,7 @@ def _model(draft: Validated, model: type[_Kind], node: tree.Node, path: tree.Pat
             return None
         for at in sorted(wrong, key=_descending, reverse=True):
             node = tree.drop(node, at)
+        dropped += wrong
     return None
 
 
