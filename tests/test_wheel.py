@@ -60,7 +60,7 @@ def test_wheel_holds_what_is_shipped(wheel: Path) -> None:
     for section in SHIPPED:
         files = [path for path in (ROOT / section).rglob("*") if path.is_file()]
         shipped = {path for path in files if path.suffix in (".yaml", ".jinja2")}
-        assert shipped, f"{section}/ is empty"
+        assert shipped or section == "suites", f"{section}/ is empty"
         missing = {
             path for path in shipped if f"archgraph/_shipped/{path.relative_to(ROOT)}" not in held
         }
