@@ -155,8 +155,9 @@ class Log(base.Store):
         where, values = f"seq > ? AND seq <= ? AND {who}", (view.after, upto, view.thread or 1)
         lines: list[str] = []
         last, room = view.after, view.cap or 1 << 30
+        longest = min(self.options.message_cap, room - 1)
         for record in self.records.select(where, values):
-            line = base.cut(self.line(record), self.options.message_cap, self.context.count)
+            line = base.cut(self.line(record), longest, self.context.count)
             if line:
                 room -= self.context.count(line) + 1
                 if room < 0 and lines:
