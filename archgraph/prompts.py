@@ -158,9 +158,11 @@ def syntax_error(source: str) -> tuple[int, str] | None:
     import jinja2
 
     try:
-        _environment().parse(source)
-    except jinja2.TemplateSyntaxError as error:
-        return error.lineno, str(error.message)
+        _parsed(source)
+    except errors.TemplateError as error:
+        cause = error.__cause__
+        assert isinstance(cause, jinja2.TemplateSyntaxError)
+        return cause.lineno, str(cause.message)
     return None
 
 
@@ -196,6 +198,7 @@ def _compiled(source: str) -> jinja2.Template:
     return _environment().from_string(source)
 
 
+@functools.lru_cache(maxsize=512)
 def _parsed(source: str) -> jinja2.nodes.Template:
     import jinja2
 

@@ -70,9 +70,8 @@ def budgets(found: design.Design) -> list[Budget]:
     return [_budget(found, built, name) for name in built.threads]
 
 
-def prove(found: design.Design) -> None:
+def prove(found: design.Design, built: plan.Plan) -> None:
     """Report every thread whose sum is larger than its context window."""
-    built = assemble.make(found)
     sums = []
     for name, thread in built.threads.items():
         try:

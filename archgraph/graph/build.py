@@ -87,10 +87,14 @@ def reachable(steps: nx.DiGraph, starts: Iterable[str]) -> set[str]:
     return reached
 
 
-def cycles(steps: nx.DiGraph) -> list[list[str]]:
+def cycles(pairs: Iterable[tuple[str, str]]) -> list[list[str]]:
     """Every strongly connected group that holds a cycle, each in a stable order."""
+    left = _within_cycles(pairs)
+    if not left:
+        return []
     import networkx as nx
 
+    steps = nx.DiGraph(left)
     groups = nx.strongly_connected_components(steps)
     found = [group for group in groups if len(group) > 1 or steps.has_edge(*(list(group) * 2))]
     return sorted(sorted(group) for group in found)
@@ -102,13 +106,16 @@ def runaway(gains: Mapping[tuple[str, str], float]) -> list[list[str]]:
     In terms of networkx: a cycle whose negated logarithms sum below zero. One circle is given for
     each strongly connected group that has any.
     """
+    groups = cycles(gains)
+    if not groups:
+        return []
     import networkx as nx
 
     steps = nx.DiGraph()
     for (source, target), gain in gains.items():
         steps.add_edge(source, target, weight=-math.log(gain) - 1e-9)  # 1e-9: a gain of 1 counts
     found = []
-    for group in cycles(steps):
+    for group in groups:
         part = steps.subgraph(group).copy()
         loops = [
             name for name in group if part.get_edge_data(name, name, {"weight": 1})["weight"] < 0
@@ -167,6 +174,17 @@ def duration(seconds: float) -> str:
 
 
 # Private functions
+
+
+def _within_cycles(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The pairs without dead ends, so that networkx is loaded only where a circle is left."""
+    left = list(pairs)
+    while True:
+        sources, targets = {source for source, _ in left}, {target for _, target in left}
+        kept = [pair for pair in left if pair[0] in targets and pair[1] in sources]
+        if len(kept) == len(left):
+            return left
+        left = kept
 
 
 def _edge_type(option: str) -> str:

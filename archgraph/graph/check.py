@@ -11,8 +11,10 @@ from pathlib import Path
 
 from archgraph import errors
 from archgraph.graph import (
+    assemble,
     budget,
     design,
+    plan,
     rules_flow,
     rules_names,
     rules_stores,
@@ -23,6 +25,7 @@ from archgraph.graph import (
 from archgraph.spec import load
 
 Rule = Callable[[design.Design], None]
+PlanRule = Callable[[design.Design, plan.Plan], None]
 
 REFERENCES: tuple[Rule, ...] = (
     rules_names.unique,
@@ -51,12 +54,16 @@ WHOLE: tuple[Rule, ...] = (
     rules_threads.there_is_one,
     rules_threads.way_out,
     rules_tools.deadlocks,
+)
+"""Rules about what is absent: they run when every part is right."""
+
+FLOW: tuple[PlanRule, ...] = (
     rules_flow.trigger_cycles,
     rules_flow.overflow_cycles,
     rules_flow.unread_and_unwritten,
     rules_flow.unreachable,
 )
-"""Rules about what is absent: they run when every part is right."""
+"""Rules about the graph as a whole; they look at the plan that would be made."""
 
 
 def check(source: str | Path, overrides: Sequence[str] = ()) -> list[errors.Problem]:
@@ -70,10 +77,13 @@ def problems(found: design.Design) -> list[errors.Problem]:
         for rule in REFERENCES:
             rule(found)
         if found.sound and not _errors(found.problems):
+            built = assemble.make(found)
             for rule in WHOLE:
                 rule(found)
-        if found.sound and not _errors(found.problems):
-            budget.prove(found)
+            for look in FLOW:
+                look(found, built)
+            if not _errors(found.problems):
+                budget.prove(found, built)
     return load.in_order([*found.loaded.problems, *found.problems])
 
 

@@ -6,6 +6,7 @@ and templates; judges nothing.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,7 +74,7 @@ class Design:
 
     def verbs(self, store: str) -> dict[str, tools.Verb]:
         """The verbs that a store offers; none if it is broken or unknown."""
-        return stores.verbs(self.types[store]) if store in self.types else {}
+        return _verbs(self.types[store]) if store in self.types else {}
 
     def references(self, store: str) -> dict[str, str]:
         """Other stores that a store's options name, by option path."""
@@ -142,6 +143,11 @@ def event_of(trigger: architecture.Trigger) -> str:
     if trigger.event == "user_message":
         return ""
     return trigger.event or trigger.of or ""
+
+
+@functools.cache
+def _verbs(store_type: Any) -> dict[str, tools.Verb]:
+    return stores.verbs(store_type)
 
 
 def _templates(loaded: load.Architecture) -> dict[str, Template]:

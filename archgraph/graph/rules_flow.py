@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from archgraph.graph import assemble, build, design, plan
+from archgraph.graph import build, design, plan
 from archgraph.spec import tree
 
 _DAMPED = ("pressure", "evicted", "opened", "case_end")
@@ -15,9 +15,8 @@ _DAMPED = ("pressure", "evicted", "opened", "case_end")
 are bounded by what came in."""
 
 
-def trigger_cycles(found: design.Design) -> None:
+def trigger_cycles(found: design.Design, built: plan.Plan) -> None:
     """Threads do not make each other due without a bound."""
-    built = assemble.make(found)
     causes = list(_causes(built))
     gains: dict[tuple[str, str], float] = {}
     for source, target, gain, _ in causes:
@@ -32,18 +31,17 @@ def trigger_cycles(found: design.Design) -> None:
         found.report("trigger-cycle", message, remedy, path)
 
 
-def overflow_cycles(found: design.Design) -> None:
+def overflow_cycles(found: design.Design, built: plan.Plan) -> None:
     """What is evicted from a store does not come back to it."""
-    pairs = [(name, target) for name in found.types for target in found.references(name).values()]
-    for group in build.cycles(build.arrows(pairs)):
+    pairs = [(name, target) for name in built.stores for target in found.references(name).values()]
+    for group in build.cycles(pairs):
         message = f"{' and '.join(group)} overflow into each other"
         remedy = "let one of them drop what it evicts"
         found.report("overflow-cycle", message, remedy, ("stores", group[0]), key=True)
 
 
-def unread_and_unwritten(found: design.Design) -> None:
+def unread_and_unwritten(found: design.Design, built: plan.Plan) -> None:
     """A store is both written and read, or it is of no use."""
-    built = assemble.make(found)
     read, written = _used(found, built)
     for name in found.types:
         path: tree.Path = ("stores", name)
@@ -60,9 +58,8 @@ def unread_and_unwritten(found: design.Design) -> None:
             found.warn("never-written", message, remedy, path, key=True)
 
 
-def unreachable(found: design.Design) -> None:
+def unreachable(found: design.Design, built: plan.Plan) -> None:
     """Every thread can become due, and every tool is offered by a thread."""
-    built = assemble.make(found)
     offered = {tool for thread in built.threads.values() for tool in thread.tools}
     for name in built.tools:
         if name not in offered:
