@@ -6,7 +6,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# Shared and busy machines would turn a deadline into a test that fails now and then.
+hypothesis.settings.register_profile("archgraph", deadline=None)
+hypothesis.settings.load_profile("archgraph")
 
 ROOT = Path(__file__).resolve().parents[1]
 
