@@ -35,6 +35,14 @@ def signs(vectors: Any) -> Any:
     return np.asfortranarray(np.concatenate(parts).view(np.uint64))
 
 
+def signs_of_one(vector: Any) -> Any:
+    """Signs of a single vector, of shape (words,), computed on this thread alone."""
+    import numpy as np
+
+    along = np.vecdot(_rows_of_directions(len(vector)), vector)
+    return np.packbits(along > 0).view(np.uint64)
+
+
 def distances(words: Any, wanted: Any) -> Any:
     """How many bits of each row differ from those of `wanted`."""
     import numpy as np
@@ -59,6 +67,14 @@ def _directions(dimension: int) -> Any:
         for number in range(-(-width // len(square)))
     ]
     return np.ascontiguousarray(np.hstack(blocks)[:, :width])
+
+
+@functools.cache
+def _rows_of_directions(dimension: int) -> Any:
+    """The same, of shape (bits, dimension)."""
+    import numpy as np
+
+    return np.ascontiguousarray(_directions(dimension).T)
 
 
 def _flips(dimension: int, number: int) -> Any:

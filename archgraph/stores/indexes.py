@@ -92,16 +92,15 @@ class SearchIndex(upkeep.Upkeep):
         only: retrieval.Filter = NO_FILTER,
     ) -> list[retrieval.Hit]:
         """The k best results; cheaper than `search`, which also counts the rest."""
+        self.catch_up()
+        if self._sources(policy) == ["vector"] and self._plain(policy):
+            near = self._nearest(query, k, retrieval.joined(only, policy.where))
+            return self._hits(retrieval.ordered(near, policy), {"vector": near}, policy)
         if k > policy.depth:
             return self.search(query, policy, limit=k, only=only)[0]
-        self.catch_up()
         only = retrieval.joined(only, policy.where)
-        if self._sources(policy) == ["vector"] and self._plain(policy):
-            lists = {"vector": self._nearest(query, k, only)}
-            ranked = retrieval.ordered(lists["vector"], policy)
-        else:
-            lists = self._lists(query, policy, only)
-            ranked = self._ranked(query, policy, only, lists)
+        lists = self._lists(query, policy, only)
+        ranked = self._ranked(query, policy, only, lists)
         return self._hits(ranked[:k], lists, policy)
 
     def _lists(

@@ -173,7 +173,8 @@ class Mirror:
         """Nearest rows by the vectors themselves."""
         import numpy as np
 
-        scores = self.floats[: self._size] @ query
+        # Not `@`: BLAS would share it among threads, which costs 27 times as much on busy cores.
+        scores = np.vecdot(self.floats[: self._size], query)
         rows, scores = _restrict(self.rows, scores, among)
         if len(rows) > limit:
             best = np.argpartition(-scores, limit)[:limit]
@@ -186,7 +187,7 @@ class Mirror:
 
         if self._bits is None:
             return []
-        wanted = bits.signs(query[None, :])[0]
+        wanted = bits.signs_of_one(query)
         distance = bits.distances(self._bits[: self._size], wanted)
         rows, distance = _restrict(self.rows, distance, among)
         if len(rows) > limit:

@@ -361,6 +361,8 @@ def test_a_page_and_the_best_agree() -> None:
     pages = [hit for page in range(4) for hit in store.search("cat number 3", offset=page * 5)[0]]
     assert shop.contents(pages) == shop.contents(store.find("cat number 3", 20))
     assert store.search("cat number 3")[1] == 300
+    assert len(store.find("cat number 3", 250)) == 250
+    assert len(index(db, kinds=("vector",)).find("cat number 3", 250)) == 250
 
 
 def test_memory_of_embeddings_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
