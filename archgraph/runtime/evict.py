@@ -7,7 +7,7 @@ fails the messages are evicted without a summary, and the journal says so. Calle
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -48,7 +48,11 @@ def need(
         if window.tokens > line and thread.overflow != "fail":
             room = _kept(shown.options.evict_to, limit - window.fixed)
             messages = shown.window(w.renderer.view(thread, state))
-            victims = shown.victims(messages, int(room))
+            victims = _sparing(
+                shown.victims(messages, int(room)),
+                state.upto.get(tick.RUN_START, 0),
+                window.tokens - line,
+            )
             if victims:
                 return Need(queue=name, victims=tuple(victims))
         warn = shown.options.warn_at
@@ -66,6 +70,14 @@ def need(
 def tokens_of(threshold: float, thread: plans.ThreadPlan) -> float:
     """A threshold in tokens: up to 1 it is a fraction of the thread's context window."""
     return threshold * thread.context_window if threshold <= 1 else threshold
+
+
+def _sparing(
+    victims: list[base.WindowMessage], start: int, needed: float
+) -> list[base.WindowMessage]:
+    """The victims from before the present run, if they free enough: a run keeps its input."""
+    earlier = [message for message in victims if message.seq <= start]
+    return earlier if sum(message.tokens for message in earlier) >= needed > 0 else victims
 
 
 def _kept(evict_to: float, room: int) -> float:
@@ -135,12 +147,19 @@ def apply(
         id = journal.add_step(w.db, row)
     if rule != "drop" and text:
         target = cast(block.Block, w.stores[rule.summarize])
-        fitting = base.cut(text[: target.options.limit], target.options.text_cap(), w.count)
-        target.put(fitting[: target.options.limit])
+        target.put(_fitting(text, target, w.count))
     shown.evict(w.renderer.view(thread, state), max(rows))
     if id:
         journal.close_step(w.db, id, "done")
     journal.add_event(w.db, f"{name}.evicted", {"messages": len(rows), "summarised": bool(text)})
+
+
+def _fitting(text: str, target: block.Block, count: Callable[[str], int]) -> str:
+    """A summary cut to the limits of its block, with a visible mark."""
+    limit, mark = target.options.limit, f"... [cut: {len(text)} characters in all]"
+    if len(text) > limit:
+        text = text[: max(0, limit - len(mark))] + mark
+    return base.cut(text, target.options.text_cap(), count, mark)[:limit]
 
 
 def _request(
