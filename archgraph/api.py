@@ -25,7 +25,7 @@ from archgraph.llm import base as llm
 from archgraph.runtime import agent as agents
 from archgraph.runtime import context, tick
 from archgraph.spec import load as loading
-from archgraph.storage import rewind
+from archgraph.storage import database, rewind
 from archgraph.stores import base, block
 
 Source = str | Path
@@ -108,7 +108,7 @@ def open_agent(
         return agents.open_file(str(source), setup=setup, readonly=readonly)
     chosen = (*overrides, *([f"model={model}"] if model else ()))
     plan = source if isinstance(source, plans.Plan) else compile(source, chosen)
-    if path is None or not is_agent(path):
+    if path is None or not is_agent(path) or database.unfinished(str(path)):
         place = ":memory:" if path is None else str(path)
         return agents.create(plan, place, seed=seed, setup=setup)
     opened = agents.open_file(str(path), setup=setup, readonly=readonly)
@@ -224,7 +224,7 @@ def next_window(agent: agents.Agent, thread: str) -> NextWindow:
         for item in plan.context
         if item.mode == "show" and not (store := agent.stores[item.store]).shows_messages
     ]
-    system = count(window.system)
+    system = count(str(window.messages[0]["content"]))
     schemas = window.fixed - system - context.PROMPT_OVERHEAD
     parts = [
         Part("prompt", system + context.PROMPT_OVERHEAD - sum(part.tokens for part in shown)),

@@ -63,17 +63,15 @@ class Conversation:
     def introduce(self, source: str) -> None:
         """Say who this is, what answers, and where it is kept."""
         plan, out = self.agent.plan, self.out
-        out.line(
-            f"{plan.name}: {screen.short(plan.about, 300)}" if plan.about else plan.name, "bold"
-        )
+        about = f": {screen.short(plan.about, 2 * out.width - 20)}" if plan.about else ""
+        out.line(f"{out.style(plan.name, 'bold')}{about}")
         models = list(dict.fromkeys(thread.model for thread in plan.threads.values()))
-        out.line(f"Model: {', '.join(models)}", "dim")
-        if any(model.startswith("offline/") for model in models):
-            out.line(
-                "This model is a deterministic policy, not a language model; for a real one: "
-                "--model openai/gpt-4o-mini",
-                "dim",
-            )
+        policy = (
+            ", a deterministic policy, not a language model (use one: --model openai/gpt-4o-mini)"
+            if any(model.startswith("offline/") for model in models)
+            else ""
+        )
+        out.line(f"Model: {', '.join(models)}{policy}.", "dim")
         if self.in_memory:
             out.line(
                 "It lives in memory and is gone when you leave; to keep it: "

@@ -85,8 +85,8 @@ def fill(store: stores.Store) -> str:
         share = f"{measured['chars'] / limit:.0%}"
         return f"{measured['chars']:,.0f} of {limit:,} characters ({share})"
     if getattr(store.options, "over", ""):
-        shown = len(cast(Any, store).window(base.View()))
-        return f"a view of {screen.plural(shown, 'message')} in {store.options.over}"
+        seen = len(cast(Any, store).window(base.View()))
+        return f"a view of {screen.plural(seen, 'message')} in {store.options.over}"
     noun = "message" if store.shows_messages else "record"
     shown = [screen.plural(int(measured.pop("count", 0)), noun)]
     shown += [f"{value:,.0f} {name}" for name, value in measured.items() if value]

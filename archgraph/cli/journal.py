@@ -162,7 +162,8 @@ def _show_all(out: screen.Screen, agent: agents.Agent, *, as_json: bool) -> None
         })  # fmt: skip
         return
     head = f"{agent.plan.name}: {screen.plural(len(turns), 'turn')}"
-    span = f", {clock.stamp(steps[0].at)[:10]} to {clock.stamp(steps[-1].at)[:10]}" if steps else ""
+    days = dict.fromkeys(clock.stamp(row.at)[:10] for row in (*steps[:1], *steps[-1:]))
+    span = f", {' to '.join(days)}" if days else ""
     out.line(f"{head}, {screen.plural(len(steps), 'step')}{span}", "bold")
     if not steps:
         out.line("nothing has happened yet")

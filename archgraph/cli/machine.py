@@ -150,8 +150,9 @@ def _folder() -> Finding:
     """Proven by making an agent's file here, with its lock and its WAL."""
     from archgraph.storage import database
 
-    here = Path.cwd()
+    here = Path()
     try:
+        here = Path.cwd()
         with tempfile.TemporaryDirectory(dir=here, prefix=".archgraph-doctor-") as folder:
             database.create(str(Path(folder) / "agent.db"), seed=0).close()
     except (OSError, errors.ArchgraphError) as error:

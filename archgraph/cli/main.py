@@ -82,6 +82,14 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("\nStopped.", err=True)
             code = INTERRUPTED
+        except (click.ClickException, click.exceptions.Exit, click.Abort, OSError):
+            raise  # click's own, and broken pipes, which click knows how to end
+        except Exception as error:
+            from archgraph.cli import problems
+
+            if not problems.tell_damage(error):
+                raise
+            code = AT_FAULT
         ctx.exit(code or DONE)
 
 

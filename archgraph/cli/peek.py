@@ -21,6 +21,17 @@ class Arguments:
         self._text = ""
         self._given: dict[str, int] = {}
 
+    @property
+    def complete(self) -> bool:
+        """Whether the whole object has arrived, so that a next piece belongs to another call."""
+        if not self._text.rstrip().endswith("}"):
+            return False
+        try:
+            json.loads(self._text)
+        except ValueError:
+            return False
+        return True
+
     def add(self, piece: str) -> list[tuple[str, str]]:
         """Take a piece; what text fields have grown by it, as (field, new text)."""
         self._text += piece
@@ -42,7 +53,7 @@ def strings(partial: str) -> dict[str, str]:
         if not closed:
             raw = _HALF.sub("", raw)
         try:
-            found[name] = json.loads(f'"{raw}"', strict=False)
+            found[json.loads(f'"{name}"', strict=False)] = json.loads(f'"{raw}"', strict=False)
         except ValueError:
             return found
         at = match.end()

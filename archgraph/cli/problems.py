@@ -26,6 +26,24 @@ def tell(error: errors.ArchgraphError) -> None:
     out.line(summary(error.problems))
 
 
+def tell_damage(error: Exception) -> bool:
+    """Show an error of the database on stderr: the file is damaged, full or not reachable.
+
+    False if the error is something else, which then is a bug.
+    """
+    from archgraph.storage import driver
+
+    if not isinstance(error, driver.driver().module.DatabaseError):
+        return False
+    out = screen.Screen(err=True)
+    out.line(
+        out.style("error: ", "bad")
+        + f"the agent's file cannot be used: {error}. If it is damaged, "
+        "go back to a copy; `archgraph doctor` tells whether this machine is at fault"
+    )
+    return True
+
+
 def show(out: screen.Screen, problems: Sequence[errors.Problem], *, quiet: bool = False) -> None:
     """Show problems, each with its line; only the first lines of each when `quiet`."""
     for problem in problems:

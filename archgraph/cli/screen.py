@@ -26,6 +26,8 @@ STYLES: dict[str, dict[str, Any]] = {
 """What a style looks like on a terminal with colours."""
 
 _GAP = "  "
+_NAMES = 26
+"""A first column that is no wider holds names, which are not broken."""
 
 
 class Screen:
@@ -45,7 +47,9 @@ class Screen:
 
     def style(self, text: str, style: str) -> str:
         """The text with the codes of a style, if this is a terminal that shows them."""
-        return click.style(text, **STYLES[style]) if self.coloured and style else text
+        return (
+            click.style(text, **STYLES[style]) if self.coloured and style and text.strip() else text
+        )
 
     def line(self, text: str = "", style: str = "") -> None:
         """Write a line."""
@@ -78,8 +82,10 @@ class Screen:
         from rich import console, table, text
 
         shown = table.Table(box=None, pad_edge=False, header_style="bold")
+        names = max([columns(row[0]) for row in rows], default=0) <= _NAMES
         for n, title in enumerate(head):
-            shown.add_column(title, overflow="fold", no_wrap=n == 0, style="cyan" if not n else "")
+            style = "cyan" if n == 0 and names else ""
+            shown.add_column(title, overflow="fold", no_wrap=n == 0 and names, style=style)
         for row in rows:
             shown.add_row(*[text.Text(cell) for cell in row])
         out = console.Console(file=self.stream, no_color=not self.coloured, highlight=False)

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from archgraph.runtime import agent as agents
 
 FAILED, INTERRUPTED = 3, 130
+_UNFINISHED = (
+    "SELECT EXISTS (SELECT 1 FROM turn WHERE status = 'open') "
+    "OR EXISTS (SELECT 1 FROM tick WHERE died IS NULL AND kind = 'message')"
+)
 _IN_A_ROW = 3
 """Failed turns in a row after which `feed` stops: the model is not there."""
 
@@ -63,15 +67,18 @@ def _answer(turn: agents.Turn, agent: agents.Agent, *, as_json: bool, quiet: boo
 
 
 def stopped(agent: agents.Agent) -> int:
-    """Tell what becomes of a turn that was interrupted."""
+    """Tell what becomes of what was interrupted."""
     err = screen.Screen(err=True)
-    if agent.db.path == ":memory:":
-        err.line("\nStopped. This agent was kept in memory only and is gone.")
-    else:
+    file = agent.db.path
+    if file == ":memory:":
+        err.line("\nStopped. The agent lived in memory only and is gone.")
+    elif agent.db.value(_UNFINISHED):
         err.line(
-            f"\nStopped. Your message is safe in {agent.db.path}; the turn is finished when the "
-            "agent is opened next."
+            f"\nStopped. Your message is safe in {file}; the turn is finished when the agent is "
+            f"opened next: archgraph chat {file}"
         )
+    else:
+        err.line(f"\nStopped. Nothing is lost; the agent is in {file}")
     return INTERRUPTED
 
 

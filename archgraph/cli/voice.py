@@ -27,12 +27,14 @@ class Voice:
         self.lines = 0
         self._replies = {name for name, tool in plan.tools.items() if tool.verb == plans.REPLY}
         self._open = ""
-        self._streamed: dict[str, str] = {}
-        self._call: tuple[str, peek.Arguments] = ("", peek.Arguments())
+        self._streamed: list[tuple[str, str]] = []
+        self._committed = False
+        self._call = ("", peek.Arguments())
 
     def notice(self, notice: world.Notice) -> None:
         """Show one notice."""
         self.lines += 1
+        self._committed = self._committed or notice.kind != "delta"
         show = _SHOWS.get(notice.kind)
         if show is not None:
             show(self, notice)
@@ -46,12 +48,15 @@ class Voice:
     # What is told while a model answers
 
     def _delta(self, notice: world.Notice) -> None:
+        if self._committed:
+            self._forget()  # the first piece of another answer
         tool = str(notice.data.get("tool") or "")
         if not tool:
             silent = any(name in self._replies for name in self._tools(notice.thread))
             self._stream("thought" if silent else "reply", notice.thread, notice.text)
             return
-        if tool != self._call[0]:
+        if tool != self._call[0] or self._call[1].complete:
+            self.end()
             self._call = (tool, peek.Arguments())
         for field, text in self._call[1].add(notice.text):
             if field == "inner_thoughts":
@@ -65,7 +70,8 @@ class Voice:
             self._open = f"{kind} {thread}"
             text = text.lstrip()
             self.out.piece(self._head(kind, thread))
-        self._streamed[kind] = self._streamed.get(kind, "") + text
+            self._streamed.append((kind, ""))
+        self._streamed[-1] = (kind, self._streamed[-1][1] + text)
         self.out.piece(screen.clean(text), "dim" if kind == "thought" else "")
 
     # What is told when a step is committed
@@ -78,7 +84,6 @@ class Voice:
 
     def _called(self, notice: world.Notice) -> None:
         self.end()
-        self._call = ("", peek.Arguments())
         if notice.text not in self._replies:
             arguments = plain_arguments(str(notice.data.get("arguments", "")))
             self._small(notice.thread, f"→ {notice.text}({arguments})")
@@ -87,37 +92,38 @@ class Voice:
         self.end()
         if notice.data.get("ok"):
             if notice.data.get("tool") not in self._replies:
-                self._small(notice.thread, f"  {notice.text}")
+                self._small(notice.thread, notice.text, indent="    ")
         else:
-            self._small(notice.thread, f"  failed: {notice.text}", "warn")
+            self._small(notice.thread, f"failed: {notice.text}", "warn", indent="    ")
 
     def _fault(self, notice: world.Notice) -> None:
         self.end()
-        self._forget()
         self.fault = notice.text
         self._small(notice.thread, f"the model could not answer: {notice.text}", "bad")
 
     def _aside(self, notice: world.Notice) -> None:
         self.end()
-        self._forget()
         self._small(notice.thread, f"· {notice.text}")
 
     def _unless_streamed(self, kind: str, notice: world.Notice) -> None:
-        streamed = self._streamed.pop(kind, "")
-        if notice.text.strip() and not streamed.strip().endswith(notice.text.strip()):
-            self.end()
+        text = notice.text.strip()
+        self.end()
+        for shown in self._streamed:
+            if shown[0] == kind and shown[1].strip() == text:
+                self._streamed.remove(shown)
+                return
+        if text:
             self.out.piece(self._head(kind, notice.thread))
             self.out.line(screen.clean(notice.text), "dim" if kind == "thought" else "")
-        elif kind == "reply":
-            self.end()
 
     def _forget(self) -> None:
-        self._streamed, self._call = {}, ("", peek.Arguments())
+        self._streamed, self._committed = [], False
+        self._call = ("", peek.Arguments())
 
-    def _small(self, thread: str, text: str, style: str = "dim") -> None:
-        head = self._who(thread)
-        room = max(20, self.out.width - len(head) - 3)
-        self.out.line(f"  {head}{screen.short(text, room)}", style)
+    def _small(self, thread: str, text: str, style: str = "dim", indent: str = "  ") -> None:
+        head = f"{indent}{self._who(thread)}"
+        room = max(20, self.out.width - len(head) - 1)
+        self.out.line(f"{head}{screen.short(text, room)}", style)
 
     def _head(self, kind: str, thread: str) -> str:
         if kind == "thought":

@@ -1,0 +1,179 @@
+"""check, show, diff, schema, list and doctor."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import jsonschema
+import pytest
+import yaml
+
+from archgraph import errors
+from archgraph.cli import machine, problems
+from archgraph.spec import load
+from tests.cli import commands
+
+BROKEN = """\
+archgraph: 1
+name: broken
+stores:
+  notes:  {type: blok, limit: 1000}
+  recall: {type: log}
+tools:
+  send_message: {verb: reply}
+  note: {verb: append, stores: [nots]}
+threads:
+  main:
+    model: offline/extractive
+    context_window: 4096
+    log: recall
+    prompt: memgpt/main.jinja2
+    context: [recal]
+    tools: all
+    triggers: [user_message]
+"""
+
+
+def test_check_tells_all_problems_each_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "broken.yaml"
+    file.write_text(BROKEN, encoding="utf-8")
+    lines = commands.invoke("check", str(file), code=1).stdout.splitlines()
+    for line, column, hint in ((4, 18, "block"), (8, 33, "notes"), (15, 15, "recall")):
+        at = next(n for n, text in enumerate(lines) if text.startswith(f"{file}:{line}:{column}  "))
+        assert f'did you mean "{hint}"?' in lines[at]
+        shown, caret = lines[at + 1], lines[at + 2]
+        assert shown.endswith(BROKEN.splitlines()[line - 1])
+        assert shown[caret.index("^") :] == shown.rpartition("| ")[2][column - 1 :]
+    assert lines[-1] == f"{file}: 3 errors"
+
+
+def test_check_says_the_same_as_json(tmp_path: Path) -> None:
+    file = tmp_path / "broken.yaml"
+    file.write_text(BROKEN, encoding="utf-8")
+    found = commands.invoke_json("check", str(file), code=1)
+    assert [(each["line"], each["severity"]) for each in found] == [
+        (4, "error"), (8, "error"), (15, "error"),
+    ]  # fmt: skip
+    assert all(each["checked"] == str(file) and each["remedy"] for each in found)
+
+
+def test_check_of_what_is_not_yaml(tmp_path: Path) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text("name: [a,\nstores: }\x1b[31m\n", encoding="utf-8")
+    result = commands.invoke("check", str(file), "--quiet", code=1)
+    assert result.stdout.startswith(f"{file}:")
+    assert "\x1b" not in commands.invoke("check", str(file), code=1).stdout
+
+
+@pytest.mark.parametrize("name", load.names())
+def test_every_shipped_architecture_can_be_checked_and_shown(name: str) -> None:
+    commands.invoke("check", name)
+    assert name in commands.invoke("show", name).stdout
+    assert commands.invoke("show", name, "--format", "mermaid").stdout.startswith("flowchart")
+    ElementTree.fromstring(commands.invoke("show", name, "--format", "svg").stdout)
+    graph = json.loads(commands.invoke("show", name, "--format", "json").stdout)
+    assert {node["name"] for node in graph["nodes"]} >= {"main"}
+    assert "context window" in commands.invoke("show", name, "--budget").stdout
+
+
+def test_show_resolved_says_where_values_come_from() -> None:
+    shown = commands.invoke("show", "memgpt_released", "--resolved", "--set", "core_limit=7").stdout
+    origin = {line.split()[0]: line.split()[-1] for line in shown.splitlines()}
+    assert "memgpt_released.yaml:" in origin["params.warn_at"]
+    assert "/memgpt.yaml:" in origin["params.keep_last"]
+    assert "--set" in next(text for text in shown.splitlines() if "params.core_limit" in text)
+
+
+def test_show_budget_of_what_does_not_fit() -> None:
+    shown = commands.invoke("show", "memgpt", "--budget", "--set", "context_window=3000")
+    assert "too many" in shown.stdout
+    commands.invoke("check", "memgpt", "--set", "context_window=3000", code=1)
+
+
+def test_show_an_agent(tmp_path: Path) -> None:
+    file = str(tmp_path / "a.db")
+    commands.invoke("send", "memgpt", "hi", "--agent", file)
+    assert commands.invoke("show", file).stdout == commands.invoke("show", "memgpt").stdout
+    commands.invoke("show", file, "--budget", code=1)
+
+
+def test_diff() -> None:
+    assert commands.invoke("diff", "memgpt", "memgpt").stdout == "no differences\n"
+    assert "warn_at: 0.7 -> 0.75" in commands.invoke("diff", "memgpt", "memgpt_released").stdout
+    changes = commands.invoke_json("diff", "memgpt", "fixed_window")
+    assert {"how": "removed", "kind": "store", "name": "archival", "keys": []} in changes
+
+
+def test_schema_accepts_what_is_shipped_and_refuses_what_is_broken() -> None:
+    schema = json.loads(commands.invoke("schema").stdout)
+    validator = jsonschema.validators.validator_for(schema)(schema)
+    shipped = yaml.safe_load(load.find("memgpt").read_text(encoding="utf-8"))
+    assert list(validator.iter_errors(shipped)) == []
+    assert list(validator.iter_errors(yaml.safe_load(BROKEN)))
+
+
+def test_list() -> None:
+    assert "memgpt " in commands.invoke("list").stdout
+    rows = commands.invoke_json("list", "architectures")
+    assert {row["name"] for row in rows} == set(load.names())
+    stores = {row["name"]: row for row in commands.invoke_json("list", "stores")}
+    assert "append" in stores["block"]["verbs"]
+    verbs = commands.invoke_json("list", "verbs")
+    assert {"verb": "reply", "store": "(none)", "arguments": ["message"]}.items() <= verbs[
+        -2
+    ].items()
+    for kind in ("gateways", "embedders", "backends"):
+        assert all(row["about"] for row in commands.invoke_json("list", kind))
+    plugins = commands.invoke_json("list", "plugins")
+    assert {row["state"] for row in plugins} == {"ok"}
+
+
+def test_doctor_of_a_machine_that_can_run_us(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = {each["name"]: each for each in commands.invoke_json("doctor")}
+    assert found["SQLite driver"]["ok"] and found["FTS5"]["ok"] and found["sqlite-vec"]["ok"]
+    assert found["this folder"]["found"].endswith(str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+    assert "archgraph can run here" in commands.invoke("doctor").stdout
+
+
+def test_doctor_of_a_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    found = {each.name: each for each in machine.findings()}
+    assert not found["this folder"].ok
+    assert found["SQLite driver"].ok
+
+
+@pytest.mark.parametrize("found", machine.findings(), ids=lambda found: found.name)
+def test_what_is_missing_comes_with_a_remedy(found: machine.Finding) -> None:
+    assert found.ok or found.remedy
+
+
+@pytest.mark.parametrize("column", [1, 40, 400, 795])
+def test_snippet_of_a_long_line_shows_the_column(column: int, tmp_path: Path) -> None:
+    file = tmp_path / "long.yaml"
+    text = "".join(f"{n:05}" for n in range(160))
+    file.write_text(f"\n{text}\n", encoding="utf-8")
+    problem = errors.Problem("x", "wrong", file=str(file), line=2, column=column)
+    shown, caret = problems.snippet(problem, 80)
+    assert len(shown) <= 80
+    assert shown[caret.index("^") :].startswith(text[column - 1 : column + 2])
+
+
+def test_snippet_of_wide_characters_and_tabs(tmp_path: Path) -> None:
+    file = tmp_path / "wide.yaml"
+    file.write_text("日本:\tx\n", encoding="utf-8")
+    shown, caret = problems.snippet(errors.Problem("x", "w", file=str(file), line=1, column=5), 80)
+    assert shown == "    1 | 日本: x"
+    assert len(caret) == len(shown) + 2  # two characters of two columns each
+
+
+def test_snippet_without_a_place() -> None:
+    assert problems.snippet(errors.Problem("x", "wrong", file="--set a=b"), 80) == []

@@ -1,0 +1,131 @@
+"""journal, blame and fork: looking at an agent, also while another process writes to it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from archgraph import api
+from archgraph.llm import scripted
+from tests.cli import commands
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    """An agent of two turns; the first noted something and replied."""
+    model = commands.script(
+        tmp_path, commands.notes("Keeps bees."), commands.says("Noted."), commands.says("Bees.")
+    )
+    path = str(tmp_path / "nadia.db")
+    said = "I keep bees.\nWhat do I keep?\n"
+    commands.invoke("chat", "memgpt", "--agent", path, "--model", model, "-q", said=said)
+    return path
+
+
+def test_journal_lists_turns_and_steps(file: str) -> None:
+    lines = commands.invoke("journal", file).stdout.splitlines()
+    assert lines[0].startswith("memgpt: 2 turns, 3 steps, ")
+    assert [line.split()[:2] for line in lines[2:5]] == [["1", "1"], ["2", "1"], ["3", "2"]]
+    assert "core_memory_append" in lines[2] and "send_message" in lines[3]
+    whole = commands.invoke_json("journal", file)
+    assert [step["calls"][0]["name"] for step in whole["steps"]] == [
+        "core_memory_append", "send_message", "send_message",
+    ]  # fmt: skip
+    assert all(step["calls"][0]["ok"] for step in whole["steps"])
+    assert 0 < whole["steps"][1]["prefix"] <= 1
+
+
+def test_journal_of_a_turn_and_a_step(file: str) -> None:
+    turn = commands.invoke("journal", file, "--turn", "1").stdout
+    assert "user: I keep bees." in turn and "step 1 of turn 1" in turn and "step 2" in turn
+    step = commands.invoke("journal", file, "--step", "1").stdout
+    assert '→ core_memory_append(name="human", content="Keeps bees.")' in step
+    assert "thought: Worth keeping." in step and "ok: Appended." in step
+    plain = commands.invoke_json("journal", file, "--turn", "2")
+    assert plain["said"] == ["What do I keep?"] and len(plain["steps"]) == 1
+
+
+def test_journal_of_what_is_not_there(file: str) -> None:
+    assert "the last is 3" in commands.invoke("journal", file, "--step", "9", code=1).stderr
+    assert "the last is 2" in commands.invoke("journal", file, "--turn", "9", code=1).stderr
+    commands.invoke("journal", file, "--step", "9", "--window", code=1)
+
+
+def test_window_is_what_the_model_was_sent(tmp_path: Path) -> None:
+    file = str(tmp_path / "a.db")
+    gateway = scripted.Scripted(
+        [scripted.call("send_message", inner_thoughts="é “quoted”", message=text) for text in "abc"]
+    )
+    with api.open_agent("memgpt", file, gateway=gateway) as agent:
+        for text in ("first\nline", "日本", "third"):
+            agent.send(text)
+    for number, request in enumerate(gateway.requests, 1):
+        shown = commands.invoke_json("journal", file, "--step", str(number), "--window")
+        assert shown["messages"] == list(request.messages)
+        assert shown["tools"] == list(request.tools)
+        assert shown["model"] == request.model
+        read = commands.invoke("journal", file, "--step", str(number), "--window").stdout
+        assert str(request.messages[0]["content"]) in read
+
+
+def test_failed_steps_and_calls_are_told(tmp_path: Path) -> None:
+    file = str(tmp_path / "a.db")
+    bad = {"call": "core_memory_append", "arguments": {"name": "nobody", "content": "x"}}
+    model = commands.script(tmp_path, bad)
+    commands.invoke("send", "memgpt", "hi", "--agent", file, "--model", model, code=3)
+    shown = commands.invoke("journal", file).stdout
+    assert "core_memory_append (failed)" in shown and "failed: the script is over" in shown
+    assert "failed: " in commands.invoke("journal", file, "--step", "1").stdout
+
+
+def test_one_process_writes_while_others_read(tmp_path: Path) -> None:
+    process = commands.start("chat", "memgpt", "--agent", "a.db", "-q", folder=tmp_path)
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write("I keep bees.\n")
+    process.stdin.flush()
+    while not process.stdout.readline().startswith("memgpt: "):
+        assert process.poll() is None
+    file = str(tmp_path / "a.db")
+    assert len(commands.invoke_json("journal", file)["turns"]) == 1
+    assert "bees" in commands.invoke("blame", file, "human").stdout
+    assert "memgpt" in commands.invoke("show", file).stdout
+    refused = commands.invoke("send", file, "hi", code=1)
+    assert f"being written to by process {process.pid}" in refused.stderr
+    commands.invoke("fork", file, str(tmp_path / "b.db"))
+    out, err = process.communicate("What do I keep?\n")
+    assert process.returncode == 0, err
+    assert "bees" in out
+    assert len(commands.invoke_json("journal", file)["turns"]) == 2
+    assert len(commands.invoke_json("journal", str(tmp_path / "b.db"))["turns"]) == 1
+
+
+def test_blame(file: str) -> None:
+    assert "Keeps bees." in commands.invoke("blame", file, "human").stdout
+    rows = commands.invoke_json("blame", file, "human")
+    assert [(row["line"], row["step"], row["message"]) for row in rows] == [
+        ("Keeps bees.", 1, "I keep bees.")
+    ]
+    persona = commands.invoke("blame", file, "persona").stdout
+    assert "at the start" in persona
+    assert 'did you mean "human"?' in commands.invoke("blame", file, "humn", code=1).stderr
+    assert commands.invoke("blame", file, "archival").stdout == "archival is empty\n"
+
+
+def test_fork_at_a_step_has_the_memory_of_that_step(file: str, tmp_path: Path) -> None:
+    new = str(tmp_path / "then.db")
+    told = commands.invoke("fork", file, new, "--at", "1").stdout
+    assert "as it was after step 1" in told and f"archgraph chat {new}" in told
+    assert len(commands.invoke_json("journal", new)["steps"]) == 1
+    assert len(commands.invoke_json("journal", file)["steps"]) == 3
+    commands.invoke("fork", file, new, code=1)
+    assert "exists already" in commands.invoke("fork", file, new, code=1).stderr
+
+
+def test_fork_into_another_architecture(file: str, tmp_path: Path) -> None:
+    new = str(tmp_path / "other.db")
+    options = ("--architecture", "memgpt", "--model", "offline/extractive")
+    assert "goes on as memgpt" in commands.invoke("fork", file, new, *options).stdout
+    assert "bees" in commands.invoke("send", new, "What do I keep?").stdout
+    assert json.loads(commands.invoke("blame", new, "human", "--json").stdout)

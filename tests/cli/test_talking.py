@@ -1,0 +1,144 @@
+"""send and feed."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.cli import commands
+
+
+def test_send_to_an_architecture_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = commands.invoke("send", "memgpt", "My name is Nadia and I keep bees.")
+    assert result.stdout.strip() and result.stderr == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_send_goes_on_in_a_file(tmp_path: Path) -> None:
+    file = str(tmp_path / "nadia.db")
+    commands.invoke("send", "memgpt", "My name is Nadia and I keep bees.", "--agent", file)
+    assert "Nadia" in commands.invoke("send", file, "What is my name?").stdout
+    turn = commands.invoke_json("send", file, "And what do I keep?")
+    assert turn["id"] == 3 and turn["status"] == "done" and turn["agent"] == file
+    assert "bees" in turn["reply"]
+
+
+def test_send_reads_standard_input(tmp_path: Path) -> None:
+    model = commands.script(tmp_path, commands.says("heard"))
+    file = str(tmp_path / "a.db")
+    arguments = ("send", "memgpt", "-", "--model", model, "--agent", file)
+    assert commands.invoke(*arguments, said="line 1\nline 2\n").stdout == "heard\n"
+    assert "line 1\nline 2" in commands.invoke("journal", file, "--turn", "1").stdout
+
+
+def test_send_tells_a_failed_turn(tmp_path: Path) -> None:
+    model = commands.script(tmp_path)
+    result = commands.invoke("send", "memgpt", "hi", "--model", model, code=3)
+    assert result.stdout == ""
+    assert "the turn failed: " in result.stderr and "the script is over" in result.stderr
+    turn = json.loads(
+        commands.invoke("send", "memgpt", "hi", "--model", model, "--json", code=3).stdout
+    )
+    assert turn["status"] == "failed" and turn["reply"] == ""
+
+
+def test_model_and_set_are_for_new_agents(tmp_path: Path) -> None:
+    file = str(tmp_path / "a.db")
+    commands.invoke("send", "memgpt", "hi", "--agent", file)
+    for extra in (("--model", "openai/x"), ("--set", "core_limit=500")):
+        assert "fork" in commands.invoke("send", file, "hi", *extra, code=1).stderr
+        commands.invoke("send", "memgpt", "hi", "--agent", file, *extra, code=1)
+    assert "leave --agent out" in commands.invoke("send", file, "hi", "--agent", "b", code=1).stderr
+    assert len(commands.invoke_json("journal", file)["turns"]) == 1
+
+
+# feed
+
+
+def transcript(folder: Path, count: int, name: str = "talk.jsonl") -> str:
+    rows = [
+        {"text": f"Fact {n}: the code of door {n} is {n * 7}.", "time": f"2023-05-{n + 1:02}T10:00"}
+        for n in range(count)
+    ]
+    path = folder / name
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return str(path)
+
+
+def test_feed_moves_the_virtual_clock_and_skips_what_is_known(tmp_path: Path) -> None:
+    rows, file = transcript(tmp_path, 4), str(tmp_path / "a.db")
+    told = commands.invoke_json("feed", "memgpt", rows, "--agent", file)
+    assert told == {"rows": 4, "new": 4, "failed": 0, "agent": file}
+    journal = commands.invoke_json("journal", file)
+    started = [turn["started"] for turn in journal["turns"] if turn["cause"] == "message"]
+    assert [round((b - a) / 86400) for a, b in itertools.pairwise(started)] == [1, 1, 1]
+    again = commands.invoke("feed", file, rows)
+    assert again.stdout == f"4 rows: 0 new. Kept in {file}\n"
+    assert commands.invoke_json("journal", file) == journal
+
+
+def test_feed_takes_two_transcripts_of_the_same_shape(tmp_path: Path) -> None:
+    file = str(tmp_path / "a.db")
+    first = transcript(tmp_path, 2)
+    commands.invoke("feed", "memgpt", first, "--agent", file)
+    Path(first).write_text('{"text": "Another talk."}\n', encoding="utf-8")
+    assert commands.invoke_json("feed", file, first)["new"] == 1
+
+
+def test_feed_observe_calls_no_model(tmp_path: Path) -> None:
+    file = str(tmp_path / "a.db")
+    model = commands.script(tmp_path)  # any call would fail
+    rows = transcript(tmp_path, 3)
+    commands.invoke(
+        "feed", "fixed_window", rows, "--agent", file, "--mode", "observe", "--model", model
+    )
+    assert commands.invoke_json("journal", file)["steps"] == []
+
+
+def test_feed_needs_a_place_and_good_rows(tmp_path: Path) -> None:
+    rows = transcript(tmp_path, 1)
+    assert "--agent FILE" in commands.invoke("feed", "memgpt", rows, code=2).stderr
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text('{"text": "fine"}\n{"txt": "no"}\n', encoding="utf-8")
+    result = commands.invoke("feed", "memgpt", str(bad), "--agent", str(tmp_path / "b"), code=1)
+    assert "bad.jsonl:2" in result.stderr
+    assert not (tmp_path / "b").exists()
+
+
+def test_feed_stops_when_the_model_is_gone(tmp_path: Path) -> None:
+    file, model = str(tmp_path / "a.db"), commands.script(tmp_path, commands.says("one"))
+    rows = transcript(tmp_path, 9)
+    result = commands.invoke("feed", "memgpt", rows, "--agent", file, "--model", model, code=3)
+    assert "3 turns failed" in result.stderr and "Stopped after 4 rows" in result.stderr
+
+
+@pytest.mark.timeout(40)
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_interrupted_in_the_middle_of_a_turn(tmp_path: Path) -> None:
+    """A model that hangs: its script is a named pipe into which nobody writes."""
+    pipe = tmp_path / "slow"
+    os.mkfifo(pipe)
+    options = ("--agent", "a.db", "--model", f"scripted/{pipe}")
+    process = commands.start("send", "memgpt", "Remember the bees.", *options, folder=tmp_path)
+    with pipe.open("w"):  # returns when the agent is waiting for its model
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+    assert process.returncode == 130
+    assert out == "" and "Traceback" not in err
+    assert "Your message is safe in a.db" in err
+    # the next message first finishes the turn that was interrupted
+    process = commands.start("send", "a.db", "Are you there?", folder=tmp_path)
+    with pipe.open("w") as model:
+        json.dump([commands.says("late"), commands.says("yes")], model)
+    out, err = process.communicate()
+    assert (process.returncode, err) == (0, "")
+    turns = commands.invoke_json("journal", str(tmp_path / "a.db"))["turns"]
+    assert [turn["status"] for turn in turns] == ["done", "done"]
