@@ -179,6 +179,10 @@ class Agent:
 
     def close(self) -> None:
         """Close the file."""
+        if self.db.timings and not self.db.in_transaction:
+            self.db.execute("BEGIN")  # bookkeeping: no commit of the agent's own
+            journal.write_timings(self.db)
+            self.db.execute("COMMIT")
         self.db.close()
 
     def _begin_new_stores(self, old: plans.Plan) -> None:
@@ -234,7 +238,7 @@ def create(
         db.set_meta("clock", "virtual" if virtual else "wall")
     db.clock = setup.clock or clock.WallClock()
     agent = Agent(plan, db, setup)
-    agent._scheduler.open(first=True)
+    agent._scheduler.begin_session()
     return agent
 
 
@@ -243,9 +247,8 @@ def open_file(path: str, *, setup: Setup | None = None, readonly: bool = False) 
     db = database.open_file(path, readonly=readonly)
     try:
         agent = _opened(db, setup or Setup())
-        begun = db.value("SELECT 1 FROM state LIMIT 1") is not None
-        if not readonly and not (begun and db.left_behind):  # going on after a death is no login
-            agent._scheduler.open(first=not begun)
+        if not readonly:
+            agent._scheduler.begin_session()
     except BaseException:
         db.close()
         raise

@@ -84,9 +84,16 @@ class Scheduler:
             virtual.advance_to(due)
         virtual.advance_to(moment)
 
-    def open(self, first: bool) -> None:
-        """Let the agent know that it was opened; the first time its stores begin."""
+    def begin_session(self) -> None:
+        """Let the agent know that it was opened; the first time its stores begin.
+
+        After a death nothing is told: the session that it broke off goes on.
+        """
+        db, first = self.w.db, self.w.db.version <= 1
+        if db.session_open:
+            return
         with self.commit():
+            db.mark_session("open")
             if first:
                 for store in self.w.stores.values():
                     store.start()
@@ -140,8 +147,7 @@ class Scheduler:
                 Tick(tick.STEPPED, thread.name, payload={"outcome": outcome, "open": self._open()})
             )
             times = (replied.render_ms, replied.model_ms, (clock.elapsed() - started) * 1000)
-            w.db.execute("INSERT OR REPLACE INTO timing VALUES (?, ?, ?, ?, 0)",
-                         (replied.id, *times))  # fmt: skip
+            journal.add_timing(w.db, replied.id, times)
         self._half_done.discard(thread.name)
         self.spoken += [(thread.name, text) for text in done.spoken]
         step.tell(w, thread, replied, done)

@@ -21,6 +21,9 @@ from archgraph.storage import driver, migrations, writer_lock
 DURABILITY = {"normal": "NORMAL", "full": "FULL"}
 """`normal` survives a crash of the process; `full` also a power cut (an fsync per commit)."""
 
+CHECKPOINT_PAGES = 4000
+"""Pages (of 4 KiB) in the WAL before SQLite moves them into the file: fewer, longer pauses."""
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -35,7 +38,7 @@ class Database:
     """A connection to an agent's file.
 
     `version` is the number of the last commit. Inside `transaction()` it is the number that the
-    commit in progress will have. `left_behind`: the last process that wrote here died doing so.
+    commit in progress will have.
     """
 
     def __init__(self, connection: Any, path: str, *, writable: bool, lock: Any = None) -> None:
@@ -45,9 +48,9 @@ class Database:
         self.clock: clocks.Clock = clocks.WallClock()
         self.actor = Actor()
         self.saved_time = 0.0
+        self.timings: list[tuple[int, float, float, float]] = []
         self.version = int(self.meta("version") or 0)
         self.seed = int(self.meta("seed") or 0)
-        self.left_behind = lock is not None and lock.left_behind
         self._lock = lock
         self._ordinal = 0
         self.execute = connection.execute
@@ -75,6 +78,15 @@ class Database:
         """All rows."""
         rows: list[Any] = self.execute(sql, parameters).fetchall()
         return rows
+
+    @property
+    def session_open(self) -> bool:
+        """Whether the last process that wrote here has not closed the file: it lives or died."""
+        return self.meta("session") == "open"
+
+    def mark_session(self, state: str) -> None:
+        """Note in the file that it is `open` or `closed`."""
+        self.set_meta("session", state)
 
     @property
     def in_transaction(self) -> bool:
@@ -116,6 +128,7 @@ class Database:
     def close(self) -> None:
         """Close the file and let others write to it."""
         if self._lock is not None:
+            self.mark_session("closed")
             self.connection.execute("PRAGMA optimize")
         self.connection.close()
         if self._lock is not None:
@@ -235,6 +248,7 @@ def _connect(path: str, durability: str, *, readonly: bool = False) -> Any:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA busy_timeout = 10000")
     connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     return connection
 
 

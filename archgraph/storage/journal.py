@@ -22,6 +22,10 @@ _STEP_COLUMNS = (
 )
 
 
+TIMINGS_TOGETHER = 64
+"""Steps whose timings are written at once; a killed process loses those that were not."""
+
+
 @dataclass(frozen=True, slots=True)
 class StepRow:
     """One model call and what followed. `status` is `replied`, `done` or `failed`.
@@ -170,6 +174,19 @@ def add_event(db: database.Database, name: str, payload: Mapping[str, Any]) -> N
         "INSERT INTO event(at, name, turn, step, thread, payload, born) VALUES (?,?,?,?,?,?,?)",
         (now, name, actor.turn, actor.step, actor.thread, json.dumps(payload), db.version),
     )
+
+
+def add_timing(db: database.Database, step: int, times: tuple[float, float, float]) -> None:
+    """Note the milliseconds of rendering, model and tools; written together with later ones."""
+    db.timings.append((step, *times))
+    if len(db.timings) >= TIMINGS_TOGETHER:
+        write_timings(db)
+
+
+def write_timings(db: database.Database) -> None:
+    """Write the timings that are still in memory; within a commit."""
+    db.executemany("INSERT OR REPLACE INTO timing VALUES (?, ?, ?, ?)", db.timings)
+    db.timings.clear()
 
 
 def open_step(db: database.Database, thread: str, run: int, kind: str) -> StepRow | None:

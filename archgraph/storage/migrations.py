@@ -44,10 +44,11 @@ CREATE TABLE indexed(
 ) WITHOUT ROWID;
 
 CREATE TABLE tick(
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, thread TEXT NOT NULL,
+  seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, thread TEXT NOT NULL,
   due REAL NOT NULL,
-  background INTEGER NOT NULL, turn INTEGER, payload TEXT NOT NULL, key TEXT UNIQUE,
+  background INTEGER NOT NULL, turn INTEGER, payload TEXT NOT NULL, key TEXT,
   born INTEGER NOT NULL, died INTEGER);
+CREATE UNIQUE INDEX tick_key ON tick(key) WHERE key IS NOT NULL;
 CREATE INDEX tick_pending ON tick(background, due, seq) WHERE died IS NULL;
 
 CREATE TABLE turn(
@@ -78,8 +79,7 @@ CREATE TABLE state(
 ) WITHOUT ROWID;
 
 CREATE TABLE timing(
-  step INTEGER PRIMARY KEY, render REAL NOT NULL, model REAL NOT NULL, tools REAL NOT NULL,
-  written REAL NOT NULL);
+  step INTEGER PRIMARY KEY, render REAL NOT NULL, model REAL NOT NULL, tools REAL NOT NULL);
 """
 
 BOOKKEEPING = {

@@ -34,8 +34,6 @@ def rewind(db: database.Database, version: int) -> None:
             db.execute(statement, {"v": version})
         for name in derived_tables(db):
             db.execute(f'DROP TABLE IF EXISTS "{name}"')
-        newest = db.value("SELECT max(seq) FROM tick") or 0
-        db.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'tick'", (newest,))
         db.version = version
 
 

@@ -18,15 +18,11 @@ except ImportError:  # Windows has no flock
 
 
 class WriterLock:
-    """A held lock; `release` lets the next writer in.
+    """A held lock; `release` lets the next writer in."""
 
-    `left_behind`: the former holder died without letting go.
-    """
-
-    def __init__(self, descriptor: int, path: Path, left_behind: bool = False) -> None:
+    def __init__(self, descriptor: int, path: Path) -> None:
         self._descriptor = descriptor
         self._path = path
-        self.left_behind = left_behind
 
     def release(self) -> None:
         """Let go; the lock file is removed while it is still ours."""
@@ -58,10 +54,9 @@ def acquire(path: str) -> WriterLock:
                 "`archgraph fork`"
             )
         if _still_there(descriptor, beside):
-            left_behind = bool(os.read(descriptor, 1))
             os.truncate(descriptor, 0)
             os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-            return WriterLock(descriptor, beside, left_behind)
+            return WriterLock(descriptor, beside)
         os.close(descriptor)  # the former holder removed the file between our open and lock
 
 

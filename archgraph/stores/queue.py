@@ -89,17 +89,17 @@ class Queue(base.Store):
     @property
     def after(self) -> int:
         """The log row up to which messages have been evicted."""
-        record = self.records.get(CURSOR)
-        return int(record.content) if record else 0
+        if self._after < 0:
+            record = self.records.get(CURSOR)
+            self._after = int(record.content) if record else 0
+        return self._after
 
     def window(self, view: base.View) -> list[base.WindowMessage]:
         """The messages in view for a thread, oldest first; only new rows are read."""
         source = cast(base.MessageSource, self.context.peer(self.options.over))
-        if self._after < 0:
-            self._after = self.after
         key = "" if self.options.of else view.thread
         cached = self._cached.setdefault(key, [])
-        last = cached[-1].seq if cached else self._after
+        last = cached[-1].seq if cached else self.after
         new = source.window(last, thread=key, upto=view.upto)
         if self.options.of:
             new = [message for message in new if self._shown(message.seq)]
