@@ -10,7 +10,7 @@ import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from archgraph import errors, prompts, registry
 from archgraph.spec import architecture, load, tree
@@ -74,7 +74,7 @@ class Design:
 
     def verbs(self, store: str) -> dict[str, tools.Verb]:
         """The verbs that a store offers; none if it is broken or unknown."""
-        return _verbs(self.types[store]) if store in self.types else {}
+        return _verbs(cast("Any", self.types[store])) if store in self.types else {}
 
     def references(self, store: str) -> dict[str, str]:
         """Other stores that a store's options name, by option path."""

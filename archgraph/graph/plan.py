@@ -17,8 +17,9 @@ CONTROL_VERBS = ("reply", "finish", "pause_heartbeats", "wait")
 
 REPLY, FINISH, PAUSE, WAIT = CONTROL_VERBS
 
-THREAD_EVENTS = ("turn", "step", "reply")
-"""Events of a thread that triggers may name as `<thread>.<event>`."""
+THREAD_EVENTS = ("turn", "run", "step", "reply")
+"""Events of a thread that triggers may name as `<thread>.<event>`: a foreground run ends with
+`turn`, one in the background with `run`."""
 AGENT_EVENTS = ("opened", "case_end")
 """Events of the agent as a whole, named `agent.<event>`."""
 

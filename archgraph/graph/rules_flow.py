@@ -88,7 +88,7 @@ def _causes(built: plan.Plan) -> Iterable[tuple[str, str, float, int]]:
                 node, _, event = trigger.event.partition(".")
                 if event not in _DAMPED:
                     for source in _sources(built, node):
-                        most = 1 if event == "turn" else _steps(built.threads[source])
+                        most = 1 if event in ("turn", "run") else _steps(built.threads[source])
                         yield source, thread.name, most / trigger.count, index
             elif trigger.kind == "signal":
                 for other in built.threads.values():
@@ -164,5 +164,7 @@ def _can_fire(built: plan.Plan, trigger: plan.TriggerPlan, alive: set[str]) -> b
         return any(trigger.event in built.threads[name].tools for name in alive)
     node, _, event = trigger.event.partition(".")
     if node in built.threads:
-        return node in alive
+        modes = {each.background for each in built.threads[node].triggers if each.mode != "note"}
+        never = {"turn": {True}, "run": {False}}  # a run in the background ends no turn
+        return node in alive and modes != never.get(event)
     return event in _DAMPED or node == "agent" or bool(set(_sources(built, node)) & alive)

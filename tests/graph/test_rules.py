@@ -72,6 +72,14 @@ def test_a_chain_of_threads_that_nothing_starts_is_unreachable(tmp_path: Path) -
     assert told(tmp_path, text) == ["unreachable-thread", "unreachable-thread"]
 
 
+@pytest.mark.parametrize(("event", "codes"), [("run", []), ("turn", ["unreachable-thread"])])
+def test_a_run_in_the_background_ends_no_turn(tmp_path: Path, event: str, codes: list[str]) -> None:
+    text = good.GOOD + good.GOOD[good.GOOD.index("  tender:") :].replace("tender:", "third:")
+    last = text.rindex("      - {every: 5, of: main.turn, mode: background}\n      - {idle: 10m}\n")
+    third = text[last:].replace("main.turn", f"tender.{event}").replace("      - {idle: 10m}\n", "")
+    assert told(tmp_path, text[:last] + third) == codes
+
+
 def test_a_store_that_is_written_and_never_read(tmp_path: Path) -> None:
     text = good.GOOD.replace("[send_message, archival_search]", "[send_message]")
     assert told(tmp_path, text) == ["never-read", "unused-tool"]
