@@ -146,7 +146,8 @@ class ContextOverflow(GatewayError):
 def suggest(name: str, known: Iterable[str]) -> str:
     """Say which known name was probably meant: `did you mean "archival"?`, else list them."""
     names = sorted(set(known))
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    near = [each for each in names if sorted(each) == sorted(name)]  # letters swapped
+    near = near or difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if not near:
         folded = {known_name.lower(): known_name for known_name in names}
         near = [folded[name.lower()]] if name.lower() in folded else []
