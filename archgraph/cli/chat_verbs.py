@@ -12,14 +12,14 @@ from archgraph import errors
 from archgraph.cli import journal, screen
 
 if TYPE_CHECKING:
-    from archgraph.cli import chat
+    from archgraph.cli import conversation
     from archgraph.stores import base as stores
 
 _MESSAGES = 20
 """Messages of a log that /memory STORE shows."""
 
 
-def perform(talk: chat.Conversation, line: str) -> bool:
+def perform(talk: conversation.Conversation, line: str) -> bool:
     """Do what a line asks for; true if the conversation is over."""
     word, _, rest = line[1:].partition(" ")
     if word in ("quit", "exit", "q"):
@@ -34,13 +34,13 @@ def perform(talk: chat.Conversation, line: str) -> bool:
     return False
 
 
-def _help(talk: chat.Conversation, rest: str) -> None:
+def _help(talk: conversation.Conversation, rest: str) -> None:
     """Show this list."""
     rows = [(f"/{name} {usage}".strip(), text) for name, (_, usage, text) in _VERBS.items()]
     talk.out.table(("command", "does"), [*rows, ("/quit", "leave (as ctrl-D does)")])
 
 
-def _memory(talk: chat.Conversation, rest: str) -> None:
+def _memory(talk: conversation.Conversation, rest: str) -> None:
     if rest:
         _one_store(talk, rest)
         return
@@ -57,7 +57,7 @@ def _memory(talk: chat.Conversation, rest: str) -> None:
     talk.out.line("\nall of one store: /memory STORE", "dim")
 
 
-def _one_store(talk: chat.Conversation, name: str) -> None:
+def _one_store(talk: conversation.Conversation, name: str) -> None:
     from archgraph.stores import base
 
     if name not in talk.agent.stores:
@@ -93,7 +93,7 @@ def fill(store: stores.Store) -> str:
     return ", ".join(shown)
 
 
-def _context(talk: chat.Conversation, rest: str) -> None:
+def _context(talk: conversation.Conversation, rest: str) -> None:
     from archgraph import api
 
     words = rest.split()
@@ -113,7 +113,7 @@ def _context(talk: chat.Conversation, rest: str) -> None:
         talk.out.line(f"its text: /context {thread} full", "dim")
 
 
-def _step(talk: chat.Conversation, rest: str) -> None:
+def _step(talk: conversation.Conversation, rest: str) -> None:
     if rest and not rest.isdigit():
         raise errors.InputError(f"/step wants a number, not {rest!r}")
     number = int(rest) if rest else talk.agent.db.value("SELECT max(id) FROM step")
@@ -122,7 +122,7 @@ def _step(talk: chat.Conversation, rest: str) -> None:
     journal.show_step(talk.out, talk.agent, number, hint=False)
 
 
-def _retry(talk: chat.Conversation, rest: str) -> None:
+def _retry(talk: conversation.Conversation, rest: str) -> None:
     from archgraph import api
 
     talk.agent, text = api.take_back(talk.agent)
@@ -130,14 +130,14 @@ def _retry(talk: chat.Conversation, rest: str) -> None:
     talk.say(text)
 
 
-def _fork(talk: chat.Conversation, rest: str) -> None:
+def _fork(talk: conversation.Conversation, rest: str) -> None:
     if not rest:
         raise errors.InputError("/fork wants the name of a file: /fork nadia.db")
     talk.agent.fork(rest).close()
     talk.out.line(f"copied to {rest}; talk with it: archgraph chat {rest}")
 
 
-_VERBS: dict[str, tuple[Callable[[chat.Conversation, str], None], str, str]] = {
+_VERBS: dict[str, tuple[Callable[[conversation.Conversation, str], None], str, str]] = {
     "memory": (_memory, "[STORE]", "what the agent's stores hold, and how full they are"),
     "context": (_context, "[THREAD] [full]", "the next context window, tokens by part"),
     "step": (_step, "[N]", "what a step did; the last one if no number is given"),

@@ -81,10 +81,10 @@ class Screen:
     def _rich_table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         from rich import console, table, text
 
-        shown = table.Table(box=None, pad_edge=False, header_style="bold")
+        shown = table.Table(box=None, pad_edge=False, header_style="bold" if self.coloured else "")
         names = max([columns(row[0]) for row in rows], default=0) <= _NAMES
         for n, title in enumerate(head):
-            style = "cyan" if n == 0 and names else ""
+            style = "cyan" if n == 0 and names and self.coloured else ""
             shown.add_column(title, overflow="fold", no_wrap=n == 0 and names, style=style)
         for row in rows:
             shown.add_row(*[text.Text(cell) for cell in row])

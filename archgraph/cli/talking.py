@@ -171,6 +171,7 @@ class _Progress:
     def __init__(self, total: int, *, quiet: bool) -> None:
         self.done = self.fresh = self.failed = self.in_a_row = 0
         self.reason = ""
+        self._total = total
         self._bar: Any = None
         err = screen.Screen(err=True)
         if err.terminal and not quiet:
@@ -189,8 +190,11 @@ class _Progress:
             self._bar.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self.done = self._total  # rows that were known before are not told one by one
         if self._bar:
+            self._bar.update(self._task, completed=self.done)
             self._bar.stop()
 
     def __call__(self, count: int, row: api.Row, turn: agents.Turn | None) -> None:

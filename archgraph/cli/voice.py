@@ -99,7 +99,8 @@ class Voice:
     def _fault(self, notice: world.Notice) -> None:
         self.end()
         self.fault = notice.text
-        self._small(notice.thread, f"the model could not answer: {notice.text}", "bad")
+        told = f"the model could not answer: {screen.clean(notice.text)}"
+        self.out.line(f"  {self._who(notice.thread)}{told}", "bad")
 
     def _aside(self, notice: world.Notice) -> None:
         self.end()

@@ -39,7 +39,7 @@ threads:
 class Terminal:
     """A command on a terminal of 80 columns; reads what it shows, types what is given."""
 
-    def __init__(self, *arguments: str, folder: Path) -> None:
+    def __init__(self, *arguments: str, folder: Path, **variables: str) -> None:
         self.master, slave = pty.openpty()
         environment = {k: v for k, v in os.environ.items() if k != "NO_COLOR"}
         self.process = subprocess.Popen(
@@ -48,7 +48,7 @@ class Terminal:
             stdin=slave,
             stdout=slave,
             stderr=slave,
-            env={**environment, "TERM": "xterm", "COLUMNS": "80"},
+            env={**environment, "TERM": "xterm", "COLUMNS": "80", **variables},
             start_new_session=True,
         )
         os.close(slave)
@@ -245,3 +245,11 @@ def test_ctrl_c_at_the_prompt_loses_nothing(tmp_path: Path) -> None:
         terminal.process.send_signal(signal.SIGINT)
         assert "safe" not in terminal.until("Nothing is lost")
         assert terminal.process.wait(30) == 130
+
+
+def test_no_color_is_respected(tmp_path: Path) -> None:
+    for command in (("list", "stores"), ("check", "nothing.yaml"), ("doctor",)):
+        with Terminal(*command, folder=tmp_path, NO_COLOR="1") as terminal:
+            shown = terminal.until({"list": "mailbox", "check": "1 error", "doctor": "run here"}[
+                command[0]])  # fmt: skip
+            assert "\x1b[" not in shown

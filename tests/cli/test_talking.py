@@ -81,7 +81,7 @@ def test_feed_moves_the_virtual_clock_and_skips_what_is_known(tmp_path: Path) ->
     started = [turn["started"] for turn in journal["turns"] if turn["cause"] == "message"]
     assert [round((b - a) / 86400) for a, b in itertools.pairwise(started)] == [1, 1, 1]
     again = commands.invoke("feed", file, rows)
-    assert again.stdout == f"4 rows: 0 new. Kept in {file}\n"
+    assert again.stdout == f"4 rows: 0 new, 4 known before. Kept in {file}\n"
     assert commands.invoke_json("journal", file) == journal
 
 
@@ -140,5 +140,27 @@ def test_interrupted_in_the_middle_of_a_turn(tmp_path: Path) -> None:
         json.dump([commands.says("late"), commands.says("yes")], model)
     out, err = process.communicate()
     assert (process.returncode, err) == (0, "")
+    turns = commands.invoke_json("journal", str(tmp_path / "a.db"))["turns"]
+    assert [turn["status"] for turn in turns] == ["done", "done"]
+
+
+@pytest.mark.timeout(40)
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_an_interrupted_feed_goes_on(tmp_path: Path) -> None:
+    pipe, rows = tmp_path / "slow", transcript(tmp_path, 2)
+    os.mkfifo(pipe)
+    arguments = ("feed", "memgpt", rows, "--agent", "a.db", "--model", f"scripted/{pipe}")
+    process = commands.start(*arguments, "--set", "timer=9000h", folder=tmp_path)
+    with pipe.open("w"):
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate()
+    assert process.returncode == 130
+    assert "the same command goes on from there" in err and "Traceback" not in err
+    process = commands.start(*arguments, "--set", "timer=9000h", folder=tmp_path)
+    with pipe.open("w") as model:
+        json.dump([commands.says("one"), commands.says("two")], model)
+    out, err = process.communicate()
+    assert (process.returncode, err) == (0, "")
+    assert out == "2 rows: 1 new, 1 known before. Kept in a.db\n"
     turns = commands.invoke_json("journal", str(tmp_path / "a.db"))["turns"]
     assert [turn["status"] for turn in turns] == ["done", "done"]

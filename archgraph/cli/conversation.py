@@ -1,0 +1,135 @@
+"""A conversation between a person and an agent: who speaks when, and what is shown.
+
+Made by `chat`. While nobody types, the agent's background threads work; a typed line makes them
+yield at their next step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from archgraph.cli import lines, screen, voice
+
+if TYPE_CHECKING:
+    from archgraph.runtime import agent as agents
+
+FAILED = 3
+_LEAST_WAIT = 0.2
+"""Seconds between looks for due work, so that waiting costs nothing."""
+
+
+class Conversation:
+    """An agent and the person who talks with it."""
+
+    def __init__(self, agent: agents.Agent) -> None:
+        self.agent = agent
+        self.out = screen.Screen()
+        self.lines = lines.Lines()
+        self.voice = voice.Voice(self.out, agent.plan)
+        self.failed = False
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the agent is gone when the conversation ends."""
+        return self.agent.db.path == ":memory:"
+
+    def introduce(self, source: str) -> None:
+        """Say who this is, what answers, and where it is kept."""
+        plan, out = self.agent.plan, self.out
+        about = f": {screen.short(plan.about, 2 * out.width - 20)}" if plan.about else ""
+        out.line(f"{out.style(plan.name, 'bold')}{about}")
+        models = list(dict.fromkeys(thread.model for thread in plan.threads.values()))
+        policy = (
+            ", a deterministic policy, not a language model (use one: --model openai/gpt-4o-mini)"
+            if any(model.startswith("offline/") for model in models)
+            else ""
+        )
+        out.line(f"Model: {', '.join(models)}{policy}.", "dim")
+        if self.in_memory:
+            out.line(
+                "It lives in memory and is gone when you leave; to keep it: "
+                f"archgraph chat {source} --agent FILE, or /fork FILE here.",
+                "dim",
+            )
+        else:
+            turns = screen.plural(self.agent.state.turns, "turn")
+            out.line(f"Kept in {self.agent.db.path}; {turns} so far.", "dim")
+        out.line("/help lists what you can ask for; ctrl-D leaves.", "dim")
+
+    def run(self, perform: Callable[[str], bool]) -> int:
+        """Talk until the person leaves.
+
+        Args:
+            perform: does what a line that begins with a slash asks for; true ends it all.
+        """
+        self._finish_open_turn()
+        while (line := self._next_line()) is not None:
+            said = line.strip()
+            if not said:
+                continue
+            if said.startswith("/"):
+                if perform(said):
+                    break
+            else:
+                self.say(line)
+        if self.lines.typed:
+            self.out.line()
+        elif not self.in_memory:
+            self._work(lambda: False)
+        return FAILED if self.failed and not self.lines.typed else 0
+
+    def say(self, text: str) -> None:
+        """Send a message and show the turn that it makes."""
+        self.voice.fault = ""
+        turn = self.agent.send(text, watch=self.voice.notice)
+        self.voice.end()
+        self.failed = turn.status == "failed"
+        if self.failed:
+            told = "" if turn.reason in self.voice.fault else f": {turn.reason}"
+            self.out.line(
+                f"The turn failed{told}. Your message is kept; /retry sends it again.", "bad"
+            )
+        elif not turn.replies:
+            self.out.line("(no reply: the agent ended its turn without one)", "dim")
+
+    def _finish_open_turn(self) -> None:
+        if self.agent.state.turn:
+            self.out.line("Finishing the turn that was interrupted...", "dim")
+            self.agent.world.watch = self.voice.notice
+            try:
+                self.agent.resume()
+            finally:
+                self.agent.world.watch = None
+                self.voice.end()
+
+    def _next_line(self) -> str | None:
+        """The next line; background threads work until it is there."""
+        self._prompt()
+        while not self.lines.waiting():
+            before = self.voice.lines
+            self._work(self.lines.waiting)
+            if self.voice.lines != before:
+                self._prompt()
+            if self.lines.waiting(self._until_due()):
+                break
+        line = self.lines.read()
+        if line is not None and not self.lines.typed:
+            self.out.line(f"> {line}", "bold")  # what a terminal would have echoed
+        return line
+
+    def _work(self, should_yield: Callable[[], bool]) -> None:
+        self.agent.work(should_yield, watch=self.voice.notice)
+        self.voice.end()
+
+    def _until_due(self) -> float | None:
+        """Seconds until something falls due; None if nothing will while we wait."""
+        db = self.agent.db
+        due = db.value("SELECT min(due) FROM tick WHERE died IS NULL")
+        if due is None or db.clock.virtual:
+            return None
+        return max(_LEAST_WAIT, float(due) - db.now())
+
+    def _prompt(self) -> None:
+        if self.lines.typed:
+            self.out.piece("> ", "bold")
