@@ -15,7 +15,7 @@ Imported by every other module; imports none.
     ├── PluginError           a plugin cannot be loaded or breaks its contract
     ├── ToolError             goes back to the model as a failed tool result; the turn goes on
     └── GatewayError          the model could not answer; the turn ends as failed
-        ├── GatewayFault      passing trouble (429, 5xx, timeout, cut stream): tried again to a bound
+        ├── GatewayFault      passing trouble (429, 5xx, timeout, cut stream): retried to a bound
         └── ContextOverflow   the request is larger than the model's window
 """
 
