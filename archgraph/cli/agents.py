@@ -1,4 +1,4 @@
-"""`blame` and `fork`: who wrote a store, and a second agent with the same past."""
+"""`blame`, `fork`, `reindex`: who wrote a store, a second agent with the same past, new indexes."""
 
 from __future__ import annotations
 
@@ -70,3 +70,18 @@ def fork(
         goes_on = f"; it goes on as {plan.name}" if plan else ""
         out = screen.Screen()
         out.line(f"{new} is a copy of {agent}{when}{goes_on}. Next: archgraph chat {new}")
+
+
+@click.command()
+@click.argument("agent", metavar="AGENT.db")
+@options.quiet
+def reindex(agent: str, quiet: bool) -> None:
+    """Embed and index the stores of an agent again, with the embedder that its plan names.
+
+    Needed when an embedder has changed since the agent was made; the records stay as they are.
+    """
+    from archgraph import api
+
+    count = api.reindex(agent)
+    if not quiet:
+        screen.Screen().line(f"{count} stores of {agent} were indexed again")

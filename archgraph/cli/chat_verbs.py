@@ -125,7 +125,8 @@ def _step(talk: conversation.Conversation, rest: str) -> None:
 def _retry(talk: conversation.Conversation, rest: str) -> None:
     from archgraph import api
 
-    talk.agent, text = api.take_back(talk.agent)
+    agent, text = api.take_back(talk.agent)
+    talk.become(agent)
     talk.out.line(f"back to before: {screen.short(text, 70)}", "dim")
     talk.say(text)
 

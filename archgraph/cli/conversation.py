@@ -6,8 +6,9 @@ yield at their next step.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from archgraph.cli import lines, screen, voice
 
@@ -23,11 +24,16 @@ class Conversation:
     """An agent and the person who talks with it."""
 
     def __init__(self, agent: agents.Agent) -> None:
-        self.agent = agent
         self.out = screen.Screen()
         self.lines = lines.Lines()
         self.voice = voice.Voice(self.out, agent.plan)
         self.failed = False
+        self.become(agent)
+
+    def become(self, agent: agents.Agent) -> None:
+        """Go on with an agent (another one, after /retry)."""
+        self.agent = agent
+        agent.world.approve = self._approve
 
     @property
     def in_memory(self) -> bool:
@@ -129,6 +135,15 @@ class Conversation:
         if due is None or db.clock.virtual:
             return None
         return max(_LEAST_WAIT, float(due) - db.now())
+
+    def _approve(self, tool: str, arguments: Mapping[str, Any]) -> bool:
+        """Ask whether a call that needs a person's approval may be made; never, in a pipe."""
+        if not self.lines.typed:
+            return False
+        self.voice.end()
+        told = voice.plain_arguments(json.dumps(arguments, ensure_ascii=False))
+        self.out.piece(f"Allow {tool}({screen.clean(told)})? [y/N] ", "warn")
+        return (self.lines.read() or "").strip().lower() in ("y", "yes")
 
     def _prompt(self) -> None:
         if self.lines.typed:

@@ -30,6 +30,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "journal": ("journal", "Tell what an agent did: turns, steps, calls, exact windows."),
         "blame": ("agents", "Tell which step and message wrote each line of a store."),
         "fork": ("agents", "Copy an agent as it is now or was after a step."),
+        "reindex": ("agents", "Embed and index an agent's stores again."),
         "doctor": ("doctor", "Tell what this machine has, and how to mend what it lacks."),
     },
 }

@@ -29,7 +29,7 @@ threads:
     model: offline/extractive
     context_window: 4096
     log: recall
-    prompt: memgpt/main.jinja2
+    prompt: plain/main.jinja2
     context: [recal]
     tools: all
     triggers: [user_message]

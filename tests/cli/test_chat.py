@@ -27,7 +27,7 @@ threads:
   dreamer:
     model: "${model}"
     context_window: "${context_window}"
-    prompt: memgpt/main.jinja2
+    prompt: plain/main.jinja2
     log: diary
     context: [human, {store: recall, since: last_run, of: main}]
     tools: [core_memory_append, finish]
@@ -203,6 +203,23 @@ def test_background_threads_work_while_nobody_types(tmp_path: Path) -> None:
         terminal.until("A quiet dream.")
         terminal.until(PROMPT)
         terminal.type("/quit\n")
+        assert terminal.process.wait(30) == 0
+
+
+@pytest.mark.parametrize(("answer", "outcome"), [("y", "Appended."), ("", "was not given")])
+def test_a_person_is_asked_for_approval(answer: str, outcome: str, tmp_path: Path) -> None:
+    file = tmp_path / "asking.yaml"
+    rule = "{heartbeat: {rules: {approval: [core_memory_append]}}}"
+    file.write_text(f"extends: memgpt\nname: asking\nthreads: {{main: {rule}}}\n", "utf-8")
+    model = commands.script(tmp_path, commands.notes("Bees."), commands.says("Done."))
+    with Terminal("chat", str(file), "--model", model, folder=tmp_path) as terminal:
+        terminal.until(PROMPT)
+        terminal.type("I keep bees.\n")
+        terminal.until('Allow core_memory_append(name="human", content="Bees.")? [y/N]')
+        terminal.type(f"{answer}\n")
+        assert outcome in terminal.until("Done.")
+        terminal.until(PROMPT)
+        terminal.type("\x04")
         assert terminal.process.wait(30) == 0
 
 
