@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from archgraph import clock as clocks
 from archgraph import errors
@@ -21,15 +21,29 @@ from archgraph.graph import check as checking
 from archgraph.graph import compile as compiling
 from archgraph.graph import design
 from archgraph.graph import plan as plans
-from archgraph.llm import base as llm
-from archgraph.runtime import agent as agents
-from archgraph.runtime import context, tick
 from archgraph.spec import load as loading
-from archgraph.storage import database, rewind
-from archgraph.stores import base, block
+
+if TYPE_CHECKING:
+    from archgraph.llm import base as llm
+    from archgraph.runtime import agent as agents
+
+# The runtime is imported where an agent is touched: `check`, `show` and `diff` do without it and
+# would take half as long again.
 
 Source = str | Path
 SQLITE_HEAD = b"SQLite format 3\x00"
+_FORK = "fork it: `archgraph fork AGENT NEW --architecture OTHER`"
+
+
+class Chosen(TypedDict, total=False):
+    """What `open_agent` takes besides the architecture; each may be left out."""
+
+    model: str | None
+    clock: clocks.Clock | None
+    gateway: llm.Gateway | None
+    embedder: llm.Embedder | None
+    durability: str
+    reembed: bool
 
 
 def load(source: Source, overrides: Sequence[str] = ()) -> loading.Architecture:
@@ -79,46 +93,75 @@ def open_agent(
     path: Source | None = None,
     *,
     overrides: Sequence[str] = (),
-    model: str | None = None,
     seed: int | None = None,
-    clock: clocks.Clock | None = None,
-    gateway: llm.Gateway | None = None,
-    embedder: llm.Embedder | None = None,
-    durability: str = "normal",
     readonly: bool = False,
+    **setup: Unpack[Chosen],
 ) -> agents.Agent:
     """Make a new agent, or open one that is there.
 
     `source` is an architecture (a name, a YAML file, a plan) or an agent's file. `path` is where
     a new agent is kept; without it the agent lives in memory. If `path` holds an agent already,
-    that one is opened, and `source` must be what it was made of.
+    that one is opened, and `source` must be what it was made of. `setup` may name a `model` (for
+    the param of that name), a `clock`, a `gateway` that answers for every model, an `embedder`,
+    the `durability` of a new file (`normal` or `full`), and `reembed` to index an agent's stores
+    again with that embedder.
 
     Raises:
         SpecError: the architecture has errors.
         AgentFileError: the file is no agent, or was made from something else.
         AgentBusy: another process is writing to the file.
     """
-    setup = agents.Setup(clock, gateway, embedder, durability)
+    from archgraph.runtime import agent as agents
+    from archgraph.storage import database
+
+    model, given = setup.get("model"), _given(setup)
     if not isinstance(source, plans.Plan) and is_agent(source):
         if overrides or model:
-            raise errors.InputError(
-                f"{source} is an agent already; --set and --model apply to new agents. To go on "
-                "with another plan: `archgraph fork AGENT NEW --architecture OTHER`"
-            )
-        return agents.open_file(str(source), setup=setup, readonly=readonly)
+            text = f"{source} is an agent already; --set and --model are for new ones. To go on"
+            raise errors.InputError(f"{text} with another plan, {_FORK}")
+        return agents.open_file(str(source), setup=given, readonly=readonly)
     chosen = (*overrides, *([f"model={model}"] if model else ()))
     plan = source if isinstance(source, plans.Plan) else compile(source, chosen)
     if path is None or not is_agent(path) or database.unfinished(str(path)):
         place = ":memory:" if path is None else str(path)
-        return agents.create(plan, place, seed=seed, setup=setup)
-    opened = agents.open_file(str(path), setup=setup, readonly=readonly)
+        return agents.create(plan, place, seed=seed, setup=given)
+    opened = agents.open_file(str(path), setup=given, readonly=readonly)
     if opened.plan.digest != plan.digest:
         opened.close()
         raise errors.AgentFileError(
             f"{path} was made from another form of {opened.plan.name!r}; open it as it is, or "
-            "fork it: `archgraph fork AGENT NEW --architecture OTHER`"
+            f"{_FORK}"
         )
     return opened
+
+
+def _given(setup: Chosen) -> agents.Setup:
+    from archgraph.runtime import agent as agents
+
+    return agents.Setup(
+        setup.get("clock"),
+        setup.get("gateway"),
+        setup.get("embedder"),
+        setup.get("durability", "normal"),
+        setup.get("reembed", False),
+    )
+
+
+def reindex(path: Source) -> int:
+    """Embed and index all stores of an agent again, with the embedder that its plan names.
+
+    Returns how many stores were indexed. The records stay as they are.
+
+    Raises:
+        AgentFileError: the file is no agent.
+    """
+    from archgraph.runtime import agent as agents
+
+    with agents.open_file(str(path), setup=agents.Setup(reembed=True)) as agent:
+        found = [index for store in agent.stores.values() if (index := store.search_index())]
+        for index in found:
+            index.catch_up()
+        return len(found)
 
 
 def is_agent(path: Source) -> bool:
@@ -213,6 +256,9 @@ def next_window(agent: agents.Agent, thread: str) -> NextWindow:
     Raises:
         UnknownName: the agent has no such thread.
     """
+    from archgraph.runtime import context, tick
+    from archgraph.stores import base
+
     if thread not in agent.plan.threads:
         raise errors.UnknownName("thread", thread, agent.plan.threads)
     plan, count = agent.plan.threads[thread], agent.world.count
@@ -245,6 +291,10 @@ def take_back(agent: agents.Agent) -> tuple[agents.Agent, str]:
     Raises:
         InputError: there is no message to take back.
     """
+    from archgraph.runtime import agent as agents
+    from archgraph.runtime import tick
+    from archgraph.storage import rewind
+
     sql = "SELECT born, payload FROM tick WHERE kind = ? ORDER BY seq DESC LIMIT 1"
     last = agent.db.one(sql, (tick.MESSAGE,))
     if last is None:
@@ -271,6 +321,8 @@ def blame(agent: agents.Agent, store: str) -> list[Blamed]:
     Raises:
         UnknownName: the agent has no such store.
     """
+    from archgraph.stores import block
+
     if store not in agent.stores:
         raise errors.UnknownName("store", store, agent.stores)
     found = []

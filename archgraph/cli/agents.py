@@ -82,6 +82,7 @@ def reindex(agent: str, quiet: bool) -> None:
     """
     from archgraph import api
 
+    options.must_exist(agent)
     count = api.reindex(agent)
     if not quiet:
-        screen.Screen().line(f"{count} stores of {agent} were indexed again")
+        screen.Screen().line(f"indexed {screen.plural(count, 'store')} of {agent} again")

@@ -174,7 +174,7 @@ class Agent:
         chosen = setup or replace(self.setup, clock=_same_clock(present))
         agent = _opened(copied, chosen)
         if plan is not None:
-            agent._begin_new_stores(self.plan)
+            agent._scheduler.begin_plan(_new_stores(self.plan, plan))
         return agent
 
     def close(self) -> None:
@@ -184,13 +184,6 @@ class Agent:
             journal.write_timings(self.db)
             self.db.execute("COMMIT")
         self.db.close()
-
-    def _begin_new_stores(self, old: plans.Plan) -> None:
-        with self._scheduler.commit():
-            for name, part in self.plan.stores.items():
-                known = old.stores.get(name)
-                if known is None or known.type != part.type:
-                    self.world.stores[name].start()
 
     def _version_after(self, step_id: int) -> int:
         rows = journal.steps(self.db, "id = ?", (step_id,))
@@ -277,7 +270,14 @@ def _same_clock(present: clock.Clock | None) -> clock.Clock | None:
     return clock.VirtualClock(present.now()) if present and present.virtual else present
 
 
+def _new_stores(old: plans.Plan, new: plans.Plan) -> list[str]:
+    """The stores of a plan that another has not, or has as another type."""
+    known = {name: part.type for name, part in old.stores.items()}
+    return [name for name, part in new.stores.items() if known.get(name) != part.type]
+
+
 def _replace_plan(db: database.Database, old: plans.Plan, new: plans.Plan) -> None:
+    """Put a plan in the place of another; what the old one was about to do is broken off."""
     with db.transaction() as version:
         db.set_meta("plan", compiling.plan_to_json(new))
         for name, part in old.stores.items():
@@ -286,6 +286,11 @@ def _replace_plan(db: database.Database, old: plans.Plan, new: plans.Plan) -> No
                     "UPDATE record SET died = ? WHERE store = ? AND died IS NULL", (version, name)
                 )
         db.execute("UPDATE tick SET died = ? WHERE died IS NULL", (version,))
+        for table, unfinished in (("step", "replied"), ("turn", "open")):
+            db.execute(
+                f"UPDATE {table} SET status = 'failed', reason = ?, closed = ? WHERE status = ?",
+                ("forked into another architecture", version, unfinished),
+            )
 
 
 def _payload(text: str, name: str, at: float | None, key: str | None) -> dict[str, Any]:

@@ -33,6 +33,19 @@ class Need:
     overflow: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What an eviction is about to apply: the rows that go, and what became of their summary.
+
+    `step` is the recorded model call, 0 if there was none; `failed` says why it gave no summary.
+    """
+
+    rows: Sequence[int]
+    step: int = 0
+    text: str = ""
+    failed: str = ""
+
+
 def need(
     w: world.World,
     thread: plans.ThreadPlan,
@@ -95,39 +108,31 @@ def summarise(
     state: tick.ThreadState,
     event: tick.Tick,
     wanted: Need,
-) -> tuple[int, str, Sequence[int]]:
-    """Ask for the summary of the victims and record it (commit 1 of the eviction).
-
-    Returns the step's number (0 if there was no model call), the summary and the rows evicted.
-    """
+) -> Summary:
+    """Ask for the summary of the victims and record it (commit 1 of the eviction)."""
     options = cast(queue.Queue, w.stores[wanted.queue]).options
     rows = [message.seq for message in wanted.victims]
     if options.evict == "drop":
-        return 0, "", rows
+        return Summary(rows)
     rule = options.evict
     model = rule.model or thread.model
     request, rows = _request(w, thread, rule, model, wanted)
     try:
         completion = step.answer(w, thread, request)
     except errors.GatewayError as error:
-        with w.db.transaction():
-            row = step.failed_row(w, thread, state, event, "evict", step.text_of(error), rows)
-            journal.add_step(w.db, row)
-        return 0, "", rows
+        return Summary(rows, failed=step.text_of(error))
     with w.db.transaction():
         w.db.actor = database.Actor(thread.name, event.turn, None)
         id = journal.add_step(w.db, _row(w, thread, state, event, request, completion, rows))
-    return id, completion.text, rows
+    return Summary(rows, id, completion.text)
 
 
-def resume(
-    w: world.World, thread: plans.ThreadPlan, state: tick.ThreadState
-) -> tuple[int, str, Sequence[int]] | None:
+def resume(w: world.World, thread: plans.ThreadPlan, state: tick.ThreadState) -> Summary | None:
     """An eviction of this run that was interrupted after its summary was recorded."""
     row = journal.open_step(w.db, thread.name, state.run, "evict")
     if row is None or row.reply is None:
         return None
-    return row.id, str(row.reply.get("text", "")), row.window
+    return Summary(row.window, row.id, str(row.reply.get("text", "")))
 
 
 def apply(
@@ -136,20 +141,20 @@ def apply(
     state: tick.ThreadState,
     event: tick.Tick,
     name: str,
-    summary: tuple[int, str, Sequence[int]],
+    summary: Summary,
 ) -> None:
     """Move the window and write the summary, within commit 2 of the eviction."""
-    id, text, rows = summary
+    id, text, rows = summary.step, summary.text, summary.rows
     shown = cast(queue.Queue, w.stores[name])
     rule = shown.options.evict
-    if not id and rule == "drop":
-        row = step.failed_row(w, thread, state, event, "evict", "", rows)
+    if not id:
+        row = step.failed_row(w, thread, state, event, "evict", summary.failed, rows)
         id = journal.add_step(w.db, row)
     if rule != "drop" and text:
         target = cast(block.Block, w.stores[rule.summarize])
         target.put(_fitting(text, target, w.count))
     shown.evict(w.renderer.view(thread, state), max(rows))
-    if id:
+    if not summary.failed:
         journal.close_step(w.db, id, "done")
     journal.add_event(w.db, f"{name}.evicted", {"messages": len(rows), "summarised": bool(text)})
 

@@ -83,7 +83,7 @@ CREATE TABLE timing(
 """
 
 BOOKKEEPING = {
-    "timing": "measures this machine, not the agent",
+    "timing": "measures this machine, not the agent; written some steps later",
     "_sqlite_migrations": "says when this file was made, in the machine's time",
     "indexed": "how far the derived search indexes have come; they are caught up at each search",
 }

@@ -133,6 +133,10 @@ class Store:
     def prepare(self, verb_name: str, arguments: Mapping[str, Any]) -> None:
         """Do slow outside work (embedding) for a coming call, before the commit begins."""
 
+    def search_index(self) -> Any:
+        """The store's `SearchIndex` if it has one, else None."""
+        return getattr(self, "index", None)
+
     def forget(self) -> None:
         """Drop what is cached from the records: a write was rolled back."""
 

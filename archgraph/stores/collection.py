@@ -134,6 +134,10 @@ class Collection(base.Store):
             return self.backend.total(name)
         return super().measure(name)
 
+    def search_index(self) -> Any:
+        """The index of the back-end, if it keeps one in the agent's file."""
+        return getattr(self.backend, "index", None)
+
     def prepare(self, verb_name: str, arguments: Mapping[str, Any]) -> None:
         """Embed a coming query or text, so that no embedder runs while the file is locked."""
         if verb_name == "search":

@@ -55,7 +55,7 @@ class Log(base.Store):
     class Options(base.Options):
         """Keys of a `log` store."""
 
-        index: list[Literal["text", "vector"]] = ["text", "vector"]
+        index: list[Literal["text", "vector"]] = pydantic.Field(default=["text", "vector"])
         """What searches use: `text` (full-text), `vector` (embeddings), or both."""
         retrieval: ranking.Retrieval = ranking.Retrieval()
         """How search ranks; the default was chosen by measurement."""

@@ -43,8 +43,8 @@ class Queue(base.Store):
 
         over: str = ""
         """The log whose newest messages it shows; without it the queue has items of its own."""
-        of: list[str] = []
-        """Threads whose messages it shows, besides users'; only the reading thread's unless given."""
+        of: list[str] = pydantic.Field(default=[])
+        """Threads whose messages it shows, besides users'; only the reader's unless given."""
         capacity: int | None = pydantic.Field(default=None, gt=0)
         """The most items; the oldest go first."""
         warn_at: float | None = pydantic.Field(default=None, gt=0)

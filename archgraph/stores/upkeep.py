@@ -169,7 +169,7 @@ class Upkeep:
                 f"store {self.store!r} was indexed with the embedder {row[0]!r} ({row[1]} "
                 f"dimensions), not with {now.id!r} ({now.dimension}); open it with the former, or "
                 f"re-embed its {count} records: "
-                f"archgraph.stores.indexes.reset(database, {self.store!r})"
+                "`archgraph reindex AGENT.db`, or open_agent(..., reembed=True)"
             )
 
     def _begin_afresh_if_incomplete(self) -> None:

@@ -72,8 +72,11 @@ def _print_row(name: str, depth: int, found: list[tuple[float, trial.Answered]])
     window = sum(a.reached == 1.0 for a in answers)
     steps = sum(a.steps for a in answers)
     tokens = sum(a.prompt_tokens + a.completion_tokens for a in answers)
-    print(f"{name:<14}{depth:>6}{f'{right:.0f}/{count}':>10}{f'{window}/{count}':>11}"
-          f"{searches / count:>10.1f}{steps / count:>7.1f}{tokens / count:>9.0f}", flush=True)  # fmt: skip
+    print(
+        f"{name:<14}{depth:>6}{f'{right:.0f}/{count}':>10}{f'{window}/{count}':>11}"
+        f"{searches / count:>10.1f}{steps / count:>7.1f}{tokens / count:>9.0f}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":
