@@ -130,12 +130,12 @@ def _wake(plan: plans.Plan, state: AgentState, event: Tick, now: float) -> Resul
 
 
 def _opened(plan: plans.Plan, state: AgentState, event: Tick, now: float) -> Result:
-    """The agent was opened; the first time, its timers begin to run."""
+    """The agent was opened; the first time (or with a new plan), its timers begin to run."""
     commands: list[Command] = []
     if event.payload["first"]:
-        state = replace(
-            state, last_input=now, threads={name: ThreadState() for name in plan.threads}
-        )
+        known = {name: state.threads.get(name, ThreadState()) for name in plan.threads}
+        rest = {n: ThreadState(runs=t.runs, cursor=t.cursor) for n, t in known.items()}
+        state = replace(state, turn=0, failed="", last_input=now, threads=rest)
         for name, index, trigger in _triggers(plan, ("timer", "at")):
             commands += _next_time(name, index, trigger, now)
     return _event(plan, state, "agent.opened", event.payload, now, commands)

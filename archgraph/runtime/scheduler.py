@@ -7,7 +7,7 @@ killed process goes on from its last committed step.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -99,6 +99,13 @@ class Scheduler:
                     store.start()
             self._reduce(Tick(tick.OPENED, payload={"first": first}))
 
+    def begin_plan(self, stores: Sequence[str]) -> None:
+        """Start anew with another plan: its new stores begin, its threads rest, its timers run."""
+        with self.commit():
+            for name in stores:
+                self.w.stores[name].start()
+            self._reduce(Tick(tick.OPENED, payload={"first": True}))
+
     def commit(self) -> commit.Commit:
         """A transaction whose failure leaves no trace in memory either."""
         return commit.Commit(self)
@@ -133,6 +140,8 @@ class Scheduler:
             except errors.GatewayError as error:
                 self._fail(event, step.text_of(error))
                 return
+            if replied is None:
+                return
         self._half_done.add(thread.name)  # until commit 2 has come through
         ready = step.prepare(w, thread, replied)
         started = clock.elapsed()
@@ -152,13 +161,18 @@ class Scheduler:
         self.spoken += [(thread.name, text) for text in done.spoken]
         step.tell(w, thread, replied, done)
 
-    def _ask(self, event: Tick) -> step.Replied:
-        """Build the window, make room where it is needed, warn where it is due, ask."""
+    def _ask(self, event: Tick) -> step.Replied | None:
+        """Build the window, make room where it is needed, warn where it is due, ask.
+
+        None if a warning took the run into the foreground: another tick has this one's place.
+        """
         w, thread = self.w, self.w.plan.threads[event.thread]
         if thread.name in self._half_done:
             interrupted = evict.resume(w, thread, self.state.threads[thread.name])
             if interrupted is not None:
-                self._evict(event, self._queue_of(thread, interrupted[2]), interrupted)
+                self._evict(event, self._queue_of(thread, interrupted.rows), interrupted)
+                if self._replaced(event):
+                    return None
         while True:
             started = clock.elapsed()
             state = self.state.threads[thread.name]
@@ -167,8 +181,12 @@ class Scheduler:
             if wanted.queue:
                 summary = evict.summarise(w, thread, state, event, wanted)
                 self._evict(event, wanted.queue, summary)
+                if self._replaced(event):
+                    return None
             elif wanted.warn:
                 self._warn(event, wanted.warn, window.tokens)
+                if self._replaced(event):
+                    return None
             elif wanted.overflow:
                 raise errors.ContextOverflow(wanted.overflow)
             else:
@@ -176,16 +194,19 @@ class Scheduler:
         render_ms = (clock.elapsed() - started) * 1000
         return step.ask(w, thread, state, window, event, render_ms)
 
-    def _evict(self, event: Tick, name: str, summary: tuple[int, str, Any]) -> None:
+    def _replaced(self, event: Tick) -> bool:
+        return self.w.db.value("SELECT died FROM tick WHERE seq = ?", (event.seq,)) is not None
+
+    def _evict(self, event: Tick, name: str, summary: evict.Summary) -> None:
         w, thread = self.w, self.w.plan.threads[event.thread]
         self._half_done.add(thread.name)
         with self.commit():
-            w.db.actor = database.Actor(thread.name, event.turn, summary[0] or None)
+            w.db.actor = database.Actor(thread.name, event.turn, summary.step or None)
             state = self.state.threads[thread.name]
             evict.apply(w, thread, state, event, name, summary)
             self._reduce_all(self._caused())
         self._half_done.discard(thread.name)
-        w.notify("evict", thread.name, f"{len(summary[2])} messages left {name}", queue=name)
+        w.notify("evict", thread.name, f"{len(summary.rows)} messages left {name}", queue=name)
 
     def _queue_of(self, thread: plans.ThreadPlan, rows: Any) -> str:
         """The queue in the thread's window over the log that holds these rows."""

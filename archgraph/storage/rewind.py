@@ -22,6 +22,10 @@ _FORGET = (
     "DELETE FROM step WHERE born > :v",
     "UPDATE step SET status = 'replied', reason = '', closed = NULL WHERE closed > :v",
     "DELETE FROM event WHERE born > :v",
+    "DELETE FROM prompt WHERE :v = :v AND id NOT IN"
+    " (SELECT prompt FROM step WHERE prompt IS NOT NULL)",
+    "DELETE FROM chunk WHERE :v = :v AND id NOT IN (SELECT request FROM step) AND id NOT IN"
+    " (SELECT value FROM prompt, json_each(prompt.chunks))",
     "DELETE FROM state WHERE born > :v",
     "DELETE FROM indexed WHERE :v = :v",
 )
