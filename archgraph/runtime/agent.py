@@ -16,7 +16,7 @@ from archgraph.llm import base as llm
 from archgraph.llm import embedders, gateways
 from archgraph.runtime import commit, scheduler, step, tick, world
 from archgraph.storage import database, journal, rewind
-from archgraph.stores import base
+from archgraph.stores import base, indexes
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,15 @@ class Setup:
     """What an agent is opened with besides its file.
 
     `gateway` answers for every model, `embedder` for the one that the plan names; both are opened
-    by name when they are None. `clock` is None for the one that the file was made with.
+    by name when they are None. `clock` is None for the one that the file was made with. With
+    `reembed` the search indexes of the file are dropped and made again with this embedder.
     """
 
     clock: clock.Clock | None = None
     gateway: llm.Gateway | None = None
     embedder: llm.Embedder | None = None
     durability: str = "normal"
+    reembed: bool = False
 
 
 class Agent:
@@ -170,6 +172,8 @@ class Agent:
             rewind.rewind(copied, version)
         if plan is not None:
             _replace_plan(copied, self.plan, plan)
+            if plan.embedder != self.plan.embedder:
+                _forget_indexes(copied)
         present = None if at is not None and self.db.clock.virtual else self.db.clock
         chosen = setup or replace(self.setup, clock=_same_clock(present))
         agent = _opened(copied, chosen)
@@ -262,7 +266,15 @@ def _opened(db: database.Database, setup: Setup) -> Agent:
         db.clock = clock.VirtualClock()
     if isinstance(db.clock, clock.VirtualClock):
         db.clock.advance_to(db.saved_time)
+    if setup.reembed:
+        _forget_indexes(db)
     return Agent(plan, db, setup)
+
+
+def _forget_indexes(db: database.Database) -> None:
+    """Drop the search indexes; each is made again at the next search."""
+    for row in db.all("SELECT store FROM indexed"):
+        indexes.reset(db, row[0])
 
 
 def _same_clock(present: clock.Clock | None) -> clock.Clock | None:
