@@ -135,3 +135,30 @@ def test_a_virtual_clock_goes_on_from_the_file(tmp_path: Path) -> None:
     earlier = clock.VirtualClock(helpers.START)
     agent = helpers.reopened(path, gateway, clock=earlier)
     assert earlier.now() == helpers.START + 500, "a clock that was given never runs backwards"
+
+
+def test_pressure_within_a_background_step_leaves_one_step_waiting(tmp_path: Path) -> None:
+    """A warning that takes a run into the foreground replaces its step, it does not add one."""
+    pressure = plans.TriggerPlan("event", event="window.pressure", say="login")
+    main = helpers.thread(
+        triggers=(helpers.USER, pressure, helpers.wait(60)),
+        context=(plans.ContextItem("window"),), context_window=600,
+    )  # fmt: skip
+    made = helpers.plan(
+        main, stores={"window": {"type": "queue", "over": "recall", "warn_at": 0.4}},
+        tools=helpers.TALK, prompts={"login": "It is getting full."},
+    )  # fmt: skip
+    waiting: list[int] = []
+
+    def rule(request: Any) -> Any:
+        sql = "SELECT count(*) FROM tick WHERE kind = 'step' AND died IS NULL"
+        waiting.append(gateway.db.value(sql))
+        return helpers.call("say", message="word " * 40)
+
+    gateway = helpers.Answers(rule)
+    agent = helpers.opened(made, gateway, tmp_path / "a.db")
+    agent.send("one")
+    for minute in range(1, 4):
+        agent.advance_to(helpers.START + 60 * minute)
+    assert agent.db.value("SELECT count(*) FROM event WHERE name = 'window.pressure'") >= 1
+    assert set(waiting) == {1}
