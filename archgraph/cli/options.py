@@ -101,7 +101,7 @@ def read_agent(path: str) -> agents.Agent:
 
     if Path(path).is_file() and not api.is_agent(path):
         raise errors.AgentFileError(f"{path} is not an agent's file")
-    _must_exist(path)
+    must_exist(path)
     return api.open_agent(path, readonly=True)
 
 
@@ -114,14 +114,19 @@ def _meant(source: str, kept: str | None) -> None:
     from archgraph import api
 
     if source.endswith(AGENT_SUFFIXES):
-        _must_exist(source)
+        must_exist(source)
     if kept and api.is_agent(source):
         raise errors.InputError(
             f"{source} is an agent already and is kept where it is; leave --agent out"
         )
 
 
-def _must_exist(path: str) -> None:
+def must_exist(path: str) -> None:
+    """Refuse an agent that is not there.
+
+    Raises:
+        AgentFileError: the message says how to make one.
+    """
     if not Path(path).exists():
         raise errors.AgentFileError(
             f"there is no agent {path}; to make one: archgraph chat memgpt --agent {path}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +32,17 @@ def invoke_json(*arguments: str, code: int = 0) -> Any:
     return json.loads(invoke(*arguments, "--json", code=code).stdout)
 
 
-def start(*arguments: str, folder: Path, **streams: Any) -> subprocess.Popen[str]:
-    """Start a command as a process, with pipes where no stream is given."""
-    pipes = {name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")}
-    return subprocess.Popen(
-        [*ARGV, *arguments],
-        cwd=folder,
-        text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        **{**pipes, **streams},
-    )
+@contextmanager
+def running(*arguments: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A command as a process with pipes; it is gone at the end, whatever the test came to."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [*ARGV, *arguments], cwd=folder, text=True, stdin=pipe, stdout=pipe, stderr=pipe
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def script(folder: Path, *answers: Any) -> str:

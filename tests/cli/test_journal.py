@@ -81,21 +81,22 @@ def test_failed_steps_and_calls_are_told(tmp_path: Path) -> None:
 
 
 def test_one_process_writes_while_others_read(tmp_path: Path) -> None:
-    process = commands.start("chat", "memgpt", "--agent", "a.db", "-q", folder=tmp_path)
-    assert process.stdin is not None and process.stdout is not None
-    process.stdin.write("I keep bees.\n")
-    process.stdin.flush()
-    while not process.stdout.readline().startswith("memgpt: "):
-        assert process.poll() is None
     file = str(tmp_path / "a.db")
-    assert len(commands.invoke_json("journal", file)["turns"]) == 1
-    assert "bees" in commands.invoke("blame", file, "human").stdout
-    assert "memgpt" in commands.invoke("show", file).stdout
-    refused = commands.invoke("send", file, "hi", code=1)
-    assert f"being written to by process {process.pid}" in refused.stderr
-    commands.invoke("fork", file, str(tmp_path / "b.db"))
-    out, err = process.communicate("What do I keep?\n")
-    assert process.returncode == 0, err
+    with commands.running("chat", "memgpt", "--agent", "a.db", "-q", folder=tmp_path) as process:
+        assert process.stdin is not None and process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write("I keep bees.\n")
+        process.stdin.flush()
+        while not (line := process.stdout.readline()).startswith("memgpt: "):
+            assert line, process.stderr.read()
+        assert len(commands.invoke_json("journal", file)["turns"]) == 1
+        assert "bees" in commands.invoke("blame", file, "human").stdout
+        assert "memgpt" in commands.invoke("show", file).stdout
+        refused = commands.invoke("send", file, "hi", code=1)
+        assert f"being written to by process {process.pid}" in refused.stderr
+        commands.invoke("fork", file, str(tmp_path / "b.db"))
+        out, err = process.communicate("What do I keep?\n")
+        assert process.returncode == 0, err
     assert "bees" in out
     assert len(commands.invoke_json("journal", file)["turns"]) == 2
     assert len(commands.invoke_json("journal", str(tmp_path / "b.db"))["turns"]) == 1
@@ -129,3 +130,15 @@ def test_fork_into_another_architecture(file: str, tmp_path: Path) -> None:
     assert "goes on as memgpt" in commands.invoke("fork", file, new, *options).stdout
     assert "bees" in commands.invoke("send", new, "What do I keep?").stdout
     assert json.loads(commands.invoke("blame", new, "human", "--json").stdout)
+
+
+def test_reindex_keeps_what_is_found(tmp_path: Path) -> None:
+    file = str(tmp_path / "a.db")
+    commands.invoke("send", "memgpt", "My name is Nadia and I keep bees.", "--agent", file)
+    before = commands.invoke_json("journal", file)
+    told = commands.invoke("reindex", file).stdout
+    assert told.startswith("indexed ") and file in told
+    assert commands.invoke_json("journal", file) == before
+    assert "Nadia" in commands.invoke("send", file, "What is my name?").stdout
+    missing = commands.invoke("reindex", str(tmp_path / "no.db"), code=1).stderr
+    assert "there is no agent" in missing

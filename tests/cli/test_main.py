@@ -118,11 +118,7 @@ def test_not_an_agent(tmp_path: Path) -> None:
 
 
 def test_broken_pipe_is_quiet(tmp_path: Path) -> None:
-    process = commands.start("list", "verbs", folder=tmp_path)
-    assert process.stdout is not None and process.stderr is not None
-    process.stdout.close()
-    assert process.stderr.read() == ""
-    process.wait()
-    process.stderr.close()
-    assert process.stdin is not None
-    process.stdin.close()
+    with commands.running("list", "verbs", folder=tmp_path) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -120,25 +121,31 @@ def test_feed_stops_when_the_model_is_gone(tmp_path: Path) -> None:
     assert "3 turns failed" in result.stderr and "Stopped after 4 rows" in result.stderr
 
 
+def interrupted(process: subprocess.Popen[str], pipe: Path) -> tuple[str, str]:
+    """Press ctrl-C while the agent waits for a model that is a named pipe: what it then shows."""
+    with pipe.open("w"):  # returns when somebody reads
+        process.send_signal(signal.SIGINT)
+        return process.communicate()
+
+
 @pytest.mark.timeout(40)
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_interrupted_in_the_middle_of_a_turn(tmp_path: Path) -> None:
-    """A model that hangs: its script is a named pipe into which nobody writes."""
     pipe = tmp_path / "slow"
     os.mkfifo(pipe)
     options = ("--agent", "a.db", "--model", f"scripted/{pipe}")
-    process = commands.start("send", "memgpt", "Remember the bees.", *options, folder=tmp_path)
-    with pipe.open("w"):  # returns when the agent is waiting for its model
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate()
+    with commands.running(
+        "send", "memgpt", "Remember the bees.", *options, folder=tmp_path
+    ) as process:
+        out, err = interrupted(process, pipe)
     assert process.returncode == 130
     assert out == "" and "Traceback" not in err
     assert "Your message is safe in a.db" in err
     # the next message first finishes the turn that was interrupted
-    process = commands.start("send", "a.db", "Are you there?", folder=tmp_path)
-    with pipe.open("w") as model:
-        json.dump([commands.says("late"), commands.says("yes")], model)
-    out, err = process.communicate()
+    with commands.running("send", "a.db", "Are you there?", folder=tmp_path) as process:
+        with pipe.open("w") as model:
+            json.dump([commands.says("late"), commands.says("yes")], model)
+        out, err = process.communicate()
     assert (process.returncode, err) == (0, "")
     turns = commands.invoke_json("journal", str(tmp_path / "a.db"))["turns"]
     assert [turn["status"] for turn in turns] == ["done", "done"]
@@ -150,16 +157,14 @@ def test_an_interrupted_feed_goes_on(tmp_path: Path) -> None:
     pipe, rows = tmp_path / "slow", transcript(tmp_path, 2)
     os.mkfifo(pipe)
     arguments = ("feed", "memgpt", rows, "--agent", "a.db", "--model", f"scripted/{pipe}")
-    process = commands.start(*arguments, "--set", "timer=9000h", folder=tmp_path)
-    with pipe.open("w"):
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate()
+    with commands.running(*arguments, "--set", "timer=9000h", folder=tmp_path) as process:
+        _, err = interrupted(process, pipe)
     assert process.returncode == 130
     assert "the same command goes on from there" in err and "Traceback" not in err
-    process = commands.start(*arguments, "--set", "timer=9000h", folder=tmp_path)
-    with pipe.open("w") as model:
-        json.dump([commands.says("one"), commands.says("two")], model)
-    out, err = process.communicate()
+    with commands.running(*arguments, "--set", "timer=9000h", folder=tmp_path) as process:
+        with pipe.open("w") as model:
+            json.dump([commands.says("one"), commands.says("two")], model)
+        out, err = process.communicate()
     assert (process.returncode, err) == (0, "")
     assert out == "2 rows: 1 new, 1 known before. Kept in a.db\n"
     turns = commands.invoke_json("journal", str(tmp_path / "a.db"))["turns"]
