@@ -136,8 +136,28 @@ class Queue(base.Store):
     def render(self, view: base.View) -> str:
         """The items of a mailbox, oldest first."""
         found = self.records.select("seq > ? AND id != ?", (view.after, CURSOR))
-        lines = [f"- {clock.stamp(record.created)} | {record.content}" for record in found]
-        return base.cut("\n".join(lines), view.cap, self.context.count)
+        return base.cut("\n".join(map(_line, found)), view.cap, self.context.count)
+
+    def transcript(self, view: base.View) -> tuple[str, int]:
+        """What came after `view.after`, as much as `view.cap` holds, and the last row of it.
+
+        What does not fit is left for the next reading, so that nothing is lost.
+        """
+        if self.options.over:
+            text, last = cast(Any, self.context.peer(self.options.over)).transcript(view)
+            return str(text), int(last)
+        upto = view.upto if view.upto is not None else 1 << 62
+        where, values = "seq > ? AND seq <= ? AND id != ?", (view.after, upto, CURSOR)
+        lines: list[str] = []
+        last, room = view.after, view.cap or 1 << 30
+        for record in self.records.select(where, values):
+            line = base.cut(_line(record), room if not lines else 0, self.context.count)
+            room -= self.context.count(line) + 1
+            if room < -1:
+                break
+            lines.append(line)
+            last = record.seq
+        return "\n".join(lines), last
 
     @base.verb(writes=True)
     def insert(self, content: str) -> str:
@@ -157,6 +177,10 @@ class Queue(base.Store):
     def _shown(self, seq: int) -> bool:
         thread = self.context.db.value("SELECT thread FROM record WHERE seq = ?", (seq,))
         return thread is None or thread in self.options.of
+
+
+def _line(record: base.Record) -> str:
+    return f"- {clock.stamp(record.created)} | {record.content}"
 
 
 def _clean_cut(messages: list[base.WindowMessage], cut: int, most: int | None = None) -> int:
