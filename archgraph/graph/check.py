@@ -40,6 +40,7 @@ REFERENCES: tuple[Rule, ...] = (
     rules_stores.logs,
     rules_stores.views,
     rules_stores.thresholds,
+    rules_stores.doubts,
     rules_threads.context_items,
     rules_threads.cron_lines,
     rules_threads.model_options,

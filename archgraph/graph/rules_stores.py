@@ -49,6 +49,14 @@ def views(found: design.Design) -> None:
                 found.report("evict-target", message, remedy, path)
 
 
+def doubts(found: design.Design) -> None:
+    """What the store types themselves warn of, such as what an outside back-end cannot give."""
+    for name in found.types:
+        for doubt in found.options(name).doubts():
+            remedy = "keep what must not be lost in the agent's own file"
+            found.warn("store-doubt", doubt, remedy, ("stores", name))
+
+
 def thresholds(found: design.Design) -> None:
     """Thresholds lie in the window and in the order warn_at <= evict_at, evict_to < evict_at."""
     for name in found.types:

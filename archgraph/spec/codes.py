@@ -85,6 +85,7 @@ CODES = {
     "template-name": "a template that names something its thread does not show",
     "tool-in-prose": "a tool's name written into a prompt instead of listed from the graph",
     "budget": "the sum of what must fit is larger than the context window",
+    "store-doubt": "a store warns of what its options give up",
     "budget-unproven": "no bound on the context window is promised",
 }
 """Code to meaning."""

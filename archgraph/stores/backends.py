@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from archgraph.stores import base, retrieval
 
@@ -36,6 +36,8 @@ class Backend(Protocol):
     its docstring says.
     """
 
+    lost: ClassVar[Sequence[str]]
+    """Guarantees of the agent's own file that it cannot give, for the checks to tell."""
     problems: Sequence[str]
     """What was found wrong at opening, one sentence each."""
 

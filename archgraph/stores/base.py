@@ -38,6 +38,10 @@ class Options(pydantic.BaseModel):
         """The most tokens that the store can take in a context window; 0 if it never shows."""
         return 0
 
+    def doubts(self) -> list[str]:
+        """What a reader of the file should be warned of, one sentence each."""
+        return []
+
     def references(self) -> dict[str, str]:
         """Other stores that the options name: option path to store name. Each becomes an edge."""
         return {}

@@ -61,6 +61,20 @@ class Collection(base.Store):
             """Its share of a context window that shows it."""
             return self.cap
 
+        def doubts(self) -> list[str]:
+            """What a back-end outside the agent's file cannot give."""
+            if self.backend == "sqlite":
+                return []
+            lost = ", ".join(registry.get("backends", self.backend).lost)
+            outside = f"the back-end {self.backend!r} keeps records outside the agent's file"
+            return [f"{outside}, without: {lost}"] if lost else []
+
+        @pydantic.model_validator(mode="after")
+        def _place(self) -> Collection.Options:
+            if self.backend == "file" and not self.path:
+                raise ValueError("the back-end 'file' needs `path`: where to keep the records")
+            return self
+
     options: Options
 
     def __init__(self, name: str, options: Any, context: base.Context) -> None:

@@ -43,6 +43,8 @@ class FileBackend(sqlite_backend.SqliteBackend):
         InputError: no path is given, or the file is not text or cannot be read.
     """
 
+    lost = ("roll-back with the commit", "versions", "forks of their own", "blame")
+
     def __init__(self, name: str, options: Any, context: base.Context) -> None:
         if not options.path:
             raise errors.InputError(f"store {name!r}: the file back-end needs `path`")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from archgraph.storage import database, records
 from archgraph.stores import backends, base, indexes, retrieval
@@ -20,6 +20,7 @@ _LINK = "source, target, kind, weight, created, valid_from, valid_to"
 class SqliteBackend:
     """Records, links and search index of one collection in a database."""
 
+    lost: ClassVar[Sequence[str]] = ()
     problems: Sequence[str] = ()
 
     def __init__(

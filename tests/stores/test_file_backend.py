@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pydantic
 import pytest
 
 from archgraph import errors
 from archgraph.storage import database
+from archgraph.stores import collection
 from tests.stores import shop
 
 
@@ -117,8 +119,14 @@ def test_updates_and_removals_reach_the_file(tmp_path: Path, file: Path) -> None
     assert [(row["id"], row["content"]) for row in rows] == [(one.id, "changed")]
 
 
+def test_the_options_tell_what_an_outside_file_cannot_give() -> None:
+    options = collection.Collection.Options(backend="file", path="notes.jsonl")
+    assert any("versions" in doubt for doubt in options.doubts())
+    assert collection.Collection.Options().doubts() == []
+
+
 def test_a_path_is_needed_and_text_is_expected(tmp_path: Path, file: Path) -> None:
-    with pytest.raises(errors.InputError, match="needs `path`"):
+    with pytest.raises(pydantic.ValidationError, match="needs `path`"):
         shop.collect(shop.database_at(), backend="file")
     file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(errors.InputError, match="cannot be read as UTF-8"):

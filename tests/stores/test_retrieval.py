@@ -217,7 +217,7 @@ def test_another_embedder_is_an_error_that_says_how_to_re_embed() -> None:
     db = shop.database_at()
     write(db, "a cat")
     index(db, shop.Counting("first")).search("cat")
-    with pytest.raises(errors.EmbedderMismatch, match=r"'first' .* not with 'second'.*reset"):
+    with pytest.raises(errors.EmbedderMismatch, match=r"'first' .* not with 'second'.*reindex"):
         index(db, shop.Counting("second"))
     indexes.reset(db, "s")
     second = shop.Counting("second")
