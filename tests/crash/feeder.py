@@ -32,7 +32,9 @@ def live(scene: str, tape: recording.Replay, order: Mapping[str, Any]) -> None:
     def note(kind: str, value: str) -> None:
         os.write(notes, f"{kind}\t{agent.db.version if agent else 0}\t{value}\n".encode())
 
-    watched = reaper.Watched(tape, following, lambda request: note("ask", recording.digest(request)))
+    watched = reaper.Watched(
+        tape, following, lambda request: note("ask", recording.digest(request))
+    )
     plan, transcript, _ = scenes.scene(scene)
     agent = scenes.opened(plan, order["path"], watched)
     note("open", "")

@@ -98,11 +98,23 @@ class Run:
         self.path, self.notes = folder / "agent.db", folder / "notes"
         self.reference, self.feeder = reference, feeder
 
-    def live(self, **order: Any) -> int:
+    def live(self, **order: Any) -> bool:
+        """Whether it was killed before the feed was done and the file closed."""
         code = self.feeder.live(path=self.path, notes=self.notes, **order)
         assert code in (0, -9), "the process neither finished nor was killed"
         self.check()
-        return code
+        if code == -9 and not self.closed():  # a kill after the end would hit nothing
+            return True
+        assert code == 0 or self.closed()
+        return False
+
+    def closed(self) -> bool:
+        if database.unfinished(str(self.path)) or not self.path.exists():
+            return False
+        db = database.open_file(str(self.path), readonly=True)
+        found = db.meta("session") == "closed"
+        db.close()
+        return found
 
     def check(self) -> None:
         """What was acknowledged is there, and the file is as it should be after its last commit."""
@@ -170,9 +182,9 @@ def test_kills(reference: Any, capsys: pytest.CaptureFixture[str]) -> None:
             phase = wanted[life % len(wanted)]
             draw = clock.derive_random(number, life, 0)
             order = _order(phase, draw)
-            code = run.live(**order)
+            killed = run.live(**order)
             lives += 1
-            if code == 0:
+            if not killed:
                 break
             kills[phase] += 1
         runs += 1
