@@ -118,7 +118,7 @@ def summarise(
     model = rule.model or thread.model
     request, rows = _request(w, thread, rule, model, wanted)
     try:
-        completion = step.answer(w, thread, request)
+        completion = step.answer(w, thread, request, shown=False)
     except errors.GatewayError as error:
         return Summary(rows, failed=step.text_of(error))
     with w.db.transaction():

@@ -84,12 +84,14 @@ def resume(w: world.World, thread: plans.ThreadPlan, state: tick.ThreadState) ->
     return Replied(row.id, Completion.from_json(reply), frozen, 0.0, 0.0)
 
 
-def answer(w: world.World, thread: plans.ThreadPlan, request: llm.Request) -> Completion:
-    """Ask the gateway; piece by piece when somebody watches."""
+def answer(
+    w: world.World, thread: plans.ThreadPlan, request: llm.Request, *, shown: bool = True
+) -> Completion:
+    """Ask the gateway; piece by piece when somebody watches and the answer is for them."""
     gateway = w.gateway(request.model, thread.options, thread.protocol)
     if w.db.in_transaction:
         raise RuntimeError("a model was called within a commit; this is a bug, please report it")
-    if w.watch is None:
+    if w.watch is None or not shown:
         return calls.whole(gateway.complete(request))
     try:
         return calls.whole(_watched(w, thread.name, gateway.stream(request)))
