@@ -14,33 +14,38 @@ from typing import Any
 import archgraph
 from archgraph.llm import base as llm
 from archgraph.messages import Completion, ToolCall, Usage
-from archgraph.stores import log, retrieval
+from archgraph.stores import base, log, retrieval
 
 if not hasattr(archgraph, "open_agent"):
     raise ImportError("archgraph has no open_agent")
 
 ARCHITECTURE = "memgpt"
-LOG, ARCHIVE, INSERT = "recall", "archival", "archival_memory_insert"
+LOG, QUEUE, ARCHIVE, INSERT = "recall", "window", "archival", "archival_memory_insert"
 BATCH = 500
+SUMMARY = "The user and I talked about Miso the cat, who likes the window seat and sleeps well."
 
 
 class Canned:
-    """A model that costs nothing: `calls` archival inserts, then the reply, turn after turn."""
+    """A model that costs nothing: after `begin`, `calls` archival inserts, then replies only."""
 
     def __init__(self, calls: int = 0) -> None:
         self.calls = calls
-        self.asked = 0
+        self.asked = self.made = 0
+
+    def begin(self) -> None:
+        """A turn begins."""
+        self.made = 0
 
     def complete(self, request: llm.Request) -> Completion:
-        """The next answer of the round."""
-        place = self.asked % (self.calls + 1)
+        """The next answer of the turn; a summary, which is asked for without tools, is none."""
+        if not request.tools:
+            return Completion(text=SUMMARY, usage=Usage(100, 20))
         self.asked += 1
         tools = {tool["function"]["name"]: tool["function"]["parameters"] for tool in request.tools}
-        if place < self.calls:
+        if self.made < self.calls:
+            self.made += 1
             return self._call(INSERT, tools[INSERT], f"Miso likes window seat {self.asked}.", True)
-        if "send_message" in tools:
-            return self._call("send_message", tools["send_message"], "Noted.", False)
-        return Completion(text="Noted.", usage=Usage(100, 5))
+        return self._call("send_message", tools["send_message"], "Noted.", False)
 
     def stream(self, request: llm.Request) -> Generator[llm.Delta, None, Completion]:
         """The same, in one piece."""
@@ -81,6 +86,8 @@ class Subject:
 
     def turn(self, text: str) -> str:
         """Send a message; the reply."""
+        if isinstance(self.agent.setup.gateway, Canned):
+            self.agent.setup.gateway.begin()
         turn = self.agent.send(text)
         if turn.status != "done":
             raise SystemExit(f"the turn failed: {turn.reason}")
@@ -94,12 +101,19 @@ class Subject:
         """How many steps the agent has taken in its life."""
         return int(self.agent.db.value("SELECT count(*) FROM step"))
 
-    def add_messages(self, rows: Sequence[tuple[str, str]]) -> None:
-        """Put role and text of past messages into the log, as if they had been said."""
+    def add_messages(self, rows: Sequence[tuple[str, str]], in_view: int | None = 60) -> None:
+        """Put role and text of past messages into the log, as if they had been said.
+
+        The newest `in_view` stay in the window, as after an eviction; None leaves all there.
+        """
+        written = []
         for start in range(0, len(rows), BATCH):
             with self.agent.db.transaction():
                 for role, text in rows[start : start + BATCH]:
-                    self.log.write(log.Entry(kind=role, text=text))
+                    written.append(self.log.write(log.Entry(kind=role, text=text)).seq)
+        if in_view is not None and len(written) > in_view:
+            with self.agent.db.transaction():
+                self.agent.stores[QUEUE].evict(base.View(), written[-in_view - 1])
 
     def add_passages(self, texts: Iterable[str]) -> None:
         """Put passages into the archive, many to a commit, and index them."""

@@ -18,15 +18,16 @@ class Archgraph(subject.Subject):
     """One conversation: one agent file."""
 
     settings: ClassVar[tuple[str, ...]] = ()
+    in_view: ClassVar[int | None] = 60
 
     def __init__(self, url: str, mode: str, path: Path) -> None:
-        at = f"threads.main.options.api_base={url}"
+        at = f"threads.main.options={{api_base: '{url}'}}"
         super().__init__(path, overrides=(f"model=openai/{mode}", at, *self.settings))
 
     @classmethod
     def prepare(cls, url: str, mode: str, path: Path, history: int) -> None:
         agent = cls(url, mode, path)
-        agent.add_messages(loop.past(history))
+        agent.add_messages(loop.past(history), cls.in_view)
         agent.insert("Miso is a cat.")  # the vector index reserves room in chunks: not a turn's
         agent.close()
 

@@ -15,6 +15,7 @@ class Whole(archgraph_peer.Archgraph):
     """One conversation with a context window of two million tokens."""
 
     settings: ClassVar[tuple[str, ...]] = ("context_window=2000000",)
+    in_view: ClassVar[int | None] = None
 
 
 if __name__ == "__main__":
