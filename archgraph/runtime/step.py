@@ -159,6 +159,18 @@ def tell(w: world.World, thread: plans.ThreadPlan, replied: Replied, done: calls
 def request_of(w: world.World, row: journal.StepRow) -> dict[str, Any]:
     """The request of a recorded step as it was sent: model, messages, tools and the rest."""
     fixed = json.loads(journal.chunk(w.db, row.request))
+    messages = fixed.pop("messages", None) or _window_of(w, row)  # an eviction keeps its own
+    thread = w.plan.threads.get(row.thread)
+    if thread is None or thread.protocol != "text":
+        return {**fixed, "messages": messages}
+    from archgraph.llm import text_protocol
+
+    asked = llm.Request(row.thread, messages, fixed["tools"], fixed["tool_choice"])
+    sent = text_protocol.rewrite(asked)
+    return {**fixed, "tools": [], "tool_choice": sent.tool_choice, "messages": list(sent.messages)}
+
+
+def _window_of(w: world.World, row: journal.StepRow) -> list[dict[str, Any]]:
     messages = (
         [{"role": "system", "content": journal.prompt(w.db, row.prompt)}] if row.prompt else []
     )
@@ -170,7 +182,7 @@ def request_of(w: world.World, row: journal.StepRow) -> dict[str, Any]:
         store = w.stores[stores[seq]]
         record = store.records.row(seq)
         messages.append(store.wire(record))  # type: ignore[attr-defined]
-    return {**fixed, "messages": messages}
+    return messages
 
 
 def _watched(
