@@ -136,6 +136,11 @@ class FakeOpenAI:
         with self._lock:
             self._queue.extend(answers)
 
+    def clear(self) -> None:
+        """Drop the answers that were not used."""
+        with self._lock:
+            self._queue.clear()
+
     @property
     def chats(self) -> list[Received]:
         """The chat requests so far."""

@@ -61,7 +61,7 @@ def say(text: str, **more: Any) -> Calls:
     return Calls.of("send_message", inner_thoughts="I answer.", message=text, **more)
 
 
-def act(name: str, **arguments: Any) -> tuple[str, str]:
+def act(name: str, /, **arguments: Any) -> tuple[str, str]:
     """A call that asks for another step."""
     return name, json.dumps({"inner_thoughts": "", "request_heartbeat": True, **arguments})
 
