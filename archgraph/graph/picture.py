@@ -156,6 +156,7 @@ def _node(box: _Box) -> str:
 def _words(box: _Box) -> str:
     middle = box.x + box.width / 2
     first = box.middle + (4 if len(box.lines) == 1 else -2)
+    first += 4 if box.kind == "store" else 0  # below the cylinder's lid
     text = f'<text x="{middle:.1f}" y="{first:.1f}" text-anchor="middle">{escape(box.lines[0])}'
     text += "</text>"
     if len(box.lines) > 1:
