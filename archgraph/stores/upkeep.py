@@ -7,6 +7,7 @@ Used by `indexes`. Knows nothing of ranking.
 
 from __future__ import annotations
 
+from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -250,11 +251,12 @@ class Upkeep:
             self.vectors.mirror.cut(self._settled)
         if upto <= self._settled:
             return
-        rows = self._rows(self._settled, upto)
-        if "vector" in self.kinds:
-            self.vectors.refresh([row[0] for row in rows])
-        for row in rows:
+        rows = array("q")
+        for row in self._rows(self._settled, upto):
             self.timeline.add(*row)
+            rows.append(row[0])
+        if "vector" in self.kinds:
+            self.vectors.refresh(rows)
         self._settled = upto
         if self.db.in_transaction:
             sql = (
@@ -263,17 +265,17 @@ class Upkeep:
             )
             self._settled = self.db.value(sql, (self.store, upto, self.db.version)) or 0
 
-    def _rows(self, after: int, upto: int) -> list[tuple[int, float, str, str]]:
+    def _rows(self, after: int, upto: int) -> Iterator[tuple[int, float, str, str]]:
         """Indexed rows: number, time, speaker, name."""
         columns = f"seq, created, {_SPEAKER}, coalesce(json_extract(fields, '$.name'), '')"
         where = "store = ? AND seq > ? AND seq <= ?"
         if "text" in self.kinds:
             if not self.text.exists():
-                return []
+                return
             where += f" AND seq IN (SELECT rowid FROM {self.text.table} WHERE rowid > {after})"
         sql = f"SELECT {columns} FROM record WHERE {where} ORDER BY seq"
-        found = self.db.all(sql, (self.store, after, upto))
-        return [(row, time, str(speaker), str(name)) for row, time, speaker, name in found]
+        for row, time, speaker, name in self.db.execute(sql, (self.store, after, upto)):
+            yield row, time, str(speaker), str(name)
 
     def _scan(self) -> None:
         """Index for a reader, in memory, what the writer has not indexed yet."""
