@@ -15,7 +15,7 @@ import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from archgraph import errors, registry
@@ -114,8 +114,7 @@ class Hashed:
         parts = [
             _scaled(_word(word, self.dimension), count) for word, count in Counter(words).items()
         ]
-        pairs = Counter(itertools.pairwise(words))
-        parts.extend(_scaled(_pair(*pair, self.dimension), count) for pair, count in pairs.items())
+        parts.append(_pairs(Counter(itertools.pairwise(words)), self.dimension))
         places = np.concatenate([part[0] for part in parts])
         values = np.concatenate([part[1] for part in parts])
         total = np.bincount(places, weights=values, minlength=self.dimension)
@@ -149,15 +148,22 @@ def _word(word: str, dimension: int) -> Features:
     return np.array(places, dtype=np.int64), np.array(values, dtype=np.float64)
 
 
-@functools.lru_cache(maxsize=_CACHED)
-def _pair(left: str, right: str, dimension: int) -> Features:
+def _pairs(counts: Mapping[tuple[str, str], int], dimension: int) -> Features:
+    """Pairs of words that stand beside each other, each as often as it is counted."""
     import numpy as np
 
+    placed = [(*_pair(*pair, dimension), count) for pair, count in counts.items()]
+    places = np.array([place for place, _, _ in placed], dtype=np.int64)
+    return places, np.array([value * math.sqrt(count) for _, value, count in placed])
+
+
+@functools.lru_cache(maxsize=_CACHED)
+def _pair(left: str, right: str, dimension: int) -> tuple[int, float]:
     weight = PAIR_WEIGHT * math.sqrt(_weight(left) * _weight(right))
-    place, value = _place(f"p{_stem(left)} {_stem(right)}", dimension, weight)
-    return np.array([place], dtype=np.int64), np.array([value], dtype=np.float64)
+    return _place(f"p{_stem(left)} {_stem(right)}", dimension, weight)
 
 
+@functools.lru_cache(maxsize=_CACHED)
 def _stem(word: str) -> str:
     word = word.replace("\u2019", "'").removesuffix("'s")
     return porter.stem(word) if word.isascii() and word.isalpha() else word
