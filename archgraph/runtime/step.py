@@ -91,13 +91,22 @@ def answer(
     gateway = w.gateway(request.model, thread.options, thread.protocol)
     if w.db.in_transaction:
         raise RuntimeError("a model was called within a commit; this is a bug, please report it")
-    if w.watch is None or not shown:
-        return calls.whole(gateway.complete(request))
     try:
-        return calls.whole(_watched(w, thread.name, gateway.stream(request)))
+        return calls.whole(_asked(w, thread.name, gateway, request, shown))
+    except errors.RecordingMissing as missing:
+        raise errors.RecordingMissing(f"thread {thread.name}: {missing}") from None
+
+
+def _asked(
+    w: world.World, name: str, gateway: llm.Gateway, request: llm.Request, shown: bool
+) -> Completion:
+    if w.watch is None or not shown:
+        return gateway.complete(request)
+    try:
+        return _watched(w, name, gateway.stream(request))
     except errors.GatewayFault as fault:  # a cut stream: its pieces cannot be taken back
-        w.notify("retry", thread.name, f"asking again: {fault}")
-        return calls.whole(gateway.complete(request))
+        w.notify("retry", name, f"asking again: {fault}")
+        return gateway.complete(request)
 
 
 def apply(

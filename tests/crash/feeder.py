@@ -8,6 +8,7 @@ opens a database, so that its children may.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import select
@@ -45,6 +46,8 @@ def live(scene: str, tape: recording.Replay, order: Mapping[str, Any]) -> None:
 def main() -> None:
     scene, tape = sys.argv[1], recording.Replay(Path(sys.argv[2]))
     scenes.scene(scene)
+    for slow in ("numpy", "sqlite_utils.migrations", "sqlite_vec", "tiktoken"):
+        importlib.import_module(slow)  # here once, not in each life
     for line in sys.stdin:
         order = json.loads(line)
         child = os.fork()

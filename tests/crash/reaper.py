@@ -26,6 +26,8 @@ REPLY, BETWEEN, TOOLS, COMMIT, EVICTION = (
     "within eviction",
 )
 PHASES = (REPLY, BETWEEN, TOOLS, COMMIT, EVICTION)
+STATEMENT = "any statement"
+"""Not a phase: every statement that SQLite runs, from the first on."""
 WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
@@ -49,6 +51,7 @@ class Reaper:
 
     def statement(self, sql: str) -> None:
         """SQLite is about to run this."""
+        self.passage(STATEMENT)
         if sql.startswith("BEGIN"):
             self._begin()
         elif sql.startswith("COMMIT"):

@@ -33,9 +33,10 @@ TALK = [
     "What is the name of my cat?", "My office moved to the third floor.",
     "When is my dentist appointment?",
 ]  # fmt: skip
+NOUNS = ("lamp", "desk", "sofa", "vase", "harp", "loom", "bell", "drum", "globe", "clock", "stove")
 FACTS = [
     f"Fact {n}: the {noun} stands in room {100 + n}, beside {noun} number {n * 7}."
-    for n, noun in enumerate("lamp desk sofa vase harp loom bell drum globe clock stove".split(), 1)
+    for n, noun in enumerate(NOUNS, 1)
 ]
 
 
