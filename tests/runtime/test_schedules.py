@@ -6,6 +6,7 @@ its journalled writes made of it, and the same happenings give the same file, de
 
 from __future__ import annotations
 
+import itertools
 import json
 import tempfile
 from dataclasses import replace
@@ -173,7 +174,7 @@ def check_turns(agent: agents.Agent) -> None:
     """Every turn is closed, in order, and nobody is left half way."""
     turns = journal.turns(agent.db)
     assert all(turn.status in ("done", "failed") for turn in turns)
-    assert all(a.closed < b.born for a, b in zip(turns, turns[1:], strict=False))  # type: ignore[operator]
+    assert all(a.closed < b.born for a, b in itertools.pairwise(turns))  # type: ignore[operator]
     assert not any(thread.run for thread in agent.state.threads.values())
     assert not journal.open_threads(agent.db)
     runs = [(row.thread, row.run) for row in journal.steps(agent.db)]

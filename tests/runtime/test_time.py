@@ -164,23 +164,45 @@ def test_a_wrong_cron_time_is_refused(text: str) -> None:
         cron.parse(text)
 
 
-def test_a_timer_that_falls_due_in_a_turn_follows_busy() -> None:
-    steps = {}
-    for busy in ("skip", "coalesce", "queue"):
+@pytest.mark.parametrize(
+    ("busy", "runs"), [("skip", [1, 1]), ("coalesce", [1, 1, 1]), ("queue", [1, 1, 2])]
+)
+def test_a_timer_that_falls_due_while_its_thread_is_busy_follows_busy(
+    busy: str, runs: list[int]
+) -> None:
+    def slow(request: Any) -> Any:
+        agent.db.clock.sleep(40)  # the second timer falls due in this step of the first
+        return call("note", content="x", request_heartbeat=True)
 
-        def slow(request: Any) -> Any:
-            agent.db.clock.sleep(90)
-            return call("note", content="x", request_heartbeat=True)
+    gateway = Script(slow, *[call("say", message="hi")] * 2)
+    agent = helpers.opened(made(helpers.wait(60.0), helpers.wait(90.0, busy=busy)), gateway)
+    agent.advance_to(START + 110)
+    assert [row.run for row in journal.steps(agent.db)] == runs
 
-        gateway = Script(slow, *[call("say", message="hi")] * 3)
-        agent = helpers.opened(made(helpers.wait(60.0, busy=busy)), gateway)
-        turn = agent.send("hello")
-        agent.work()
-        runs = [row.run for row in journal.steps(agent.db)]
-        steps[busy] = (turn.steps, runs)
-    assert steps["skip"] == (2, [1, 1, 2]) or steps["skip"] == (2, [1, 1])
-    # The tick of a background timer is looked at when the turn is over, so nothing is busy then.
-    assert steps["coalesce"] == (2, [1, 1, 2]) and steps["queue"] == (2, [1, 1, 2])
+
+def test_a_timer_that_falls_due_in_a_turn_waits_for_its_end() -> None:
+    def slow(request: Any) -> Any:
+        agent.db.clock.sleep(90)
+        return call("note", content="x", request_heartbeat=True)
+
+    gateway = Script(slow, *[call("say", message="hi")] * 2)
+    agent = helpers.opened(made(helpers.wait(60.0)), gateway)
+    assert agent.send("hello").steps == 2
+    agent.work()
+    assert [(row.run, row.turn) for row in journal.steps(agent.db)] == [(1, 1), (1, 1), (2, None)]
+
+
+def test_input_that_arrives_in_a_turn_waits_until_the_turn_is_over() -> None:
+    def interrupted(request: Any) -> Any:
+        agent._scheduler.accept("message", {"text": "second"})
+        return call("note", content="x", request_heartbeat=True)
+
+    gateway = Script(interrupted, *[call("say", message="hi")] * 2)
+    agent = helpers.opened(made(), gateway)
+    agent.send("first")
+    heard = [helpers.sent(request, "user") for request in gateway.requests]
+    assert heard == [["first"], ["first"], ["first", "second"]]
+    assert [(row.turn, row.run) for row in journal.steps(agent.db)] == [(1, 1), (1, 1), (2, 2)]
 
 
 def test_two_timers_that_fall_due_together_are_one_run() -> None:

@@ -11,7 +11,6 @@ from archgraph.messages import Completion, ToolCall
 from archgraph.runtime import world
 from archgraph.stores import base
 
-
 SMALL = (
     "context_window=3600", "core_limit=300", "threads.main.max_tokens=200",
     "stores.summary.limit=300", "stores.recall.message_cap=120",
