@@ -1,7 +1,7 @@
 """MemGPT's nested key-value task through the real heartbeat loop, with the offline policy.
 
     python benchmarks/nested_kv.py                      the generated task, as shipped
-    python benchmarks/nested_kv.py --published FOLDER   kv-140.json and orderings-N.jsonl of the paper
+    python benchmarks/nested_kv.py --published FOLDER   the paper's kv-140.json, orderings-N.jsonl
 
 Arms: memgpt, memgpt with the heartbeat off, memgpt with every tool renamed, fixed_window; and the
 task with words or dates for keys. The model is a policy, not a language model.
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "memgpt, tools renamed": archgraph.compile(RENAMED),
         "fixed_window": archgraph.compile("fixed_window"),
     }
-    print("| arm | keys | depth | correct | searches | steps | tokens |\n|---|---|---|---|---|---|---|")
+    print("| arm | keys | depth | correct | searches | steps | tokens |\n" + "|---" * 7 + "|")
     for keys in nested_kv.KINDS:
         for name, plan in arms.items():
             for depth in range(4):
@@ -49,9 +49,7 @@ def _cases(chosen: argparse.Namespace, keys: str, depth: int) -> list[cases.Case
         folder: Path = chosen.published
         file = folder / f"orderings-{depth + 1}.jsonl"
         return list(nested_kv.from_files(folder / "kv-140.json", file))[: chosen.orderings]
-    return list(
-        nested_kv.NestedKV(depths=[depth], orderings=chosen.orderings, keys=keys).cases()
-    )
+    return list(nested_kv.NestedKV(depths=[depth], orderings=chosen.orderings, keys=keys).cases())
 
 
 def _row(name: str, keys: str, depth: int, plan: plans.Plan, found: Iterable[cases.Case]) -> None:

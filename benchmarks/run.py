@@ -16,7 +16,7 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)  # this folder's own n
 HARNESS = "benchmarks.harness"
 WITH_PEERS = ("turns", "start", "install")
 """Figures that have something to show without archgraph."""
-FIGURES = ("turns", "steps", "store", "large", "start", "concurrent", "install")
+FIGURES = ("turns", "steps", "heartbeats", "store", "large", "start", "concurrent", "install")
 
 
 def main() -> None:

@@ -101,6 +101,21 @@ class Subject:
         """How many steps the agent has taken in its life."""
         return int(self.agent.db.value("SELECT count(*) FROM step"))
 
+    def payload(self) -> int:
+        """Bytes of all inputs, answers (text, names and arguments of calls) and tool results."""
+        texts: list[str] = []
+        for (reply,) in self.agent.db.execute("SELECT reply FROM step WHERE reply IS NOT NULL"):
+            made = Completion.from_json(json.loads(reply))
+            texts += [made.text, *(part for c in made.tool_calls for part in (c.name, c.arguments))]
+        texts += [row[0] for row in self.agent.db.execute("SELECT result FROM call")]
+        spoken = "SELECT content FROM record WHERE json_extract(fields, '$.kind') = 'user'"
+        texts += [row[0] for row in self.agent.db.execute(spoken)]
+        return sum(len(text.encode()) for text in texts)
+
+    def fork(self, path: Path) -> None:
+        """Make a second agent of this one, and close it."""
+        self.agent.fork(str(path)).close()
+
     def add_messages(self, rows: Sequence[tuple[str, str]], in_view: int | None = 60) -> None:
         """Put role and text of past messages into the log, as if they had been said.
 
