@@ -79,7 +79,7 @@ def test_kills_while_an_agent_is_made(reference: Any) -> None:
 def test_kills(reference: Any, capsys: pytest.CaptureFixture[str]) -> None:
     folder, whole, feeder = reference
     kills: Counter[str] = Counter()
-    asks = runs = lives = 0
+    asks = runs = begun = 0
     started = clock.elapsed()
     for number in itertools.count():
         wanted = _wanted(kills)
@@ -91,7 +91,7 @@ def test_kills(reference: Any, capsys: pytest.CaptureFixture[str]) -> None:
             draw = clock.derive_random(number, life, 0)
             order = _order(phase, draw)
             killed = run.live(**order)
-            lives += 1
+            begun += 1
             if not killed:
                 break
             kills[phase] += 1
@@ -100,7 +100,7 @@ def test_kills(reference: Any, capsys: pytest.CaptureFixture[str]) -> None:
         assert number < 200, f"kills do not come about: {kills}"
     assert sum(kills.values()) >= 150 and min(kills[phase] for phase in reaper.PHASES) >= EACH
     with capsys.disabled():
-        _show(folder.name, kills, runs, lives, asks, clock.elapsed() - started)
+        _show(folder.name, kills, runs, begun, asks, clock.elapsed() - started)
 
 
 def _wanted(kills: Counter[str]) -> list[str]:
@@ -125,8 +125,8 @@ def _check_run(run: lives.Run, whole: lives.Reference) -> int:
     return len(asked)
 
 
-def _show(scene: str, kills: Counter[str], runs: int, lives: int, asks: int, took: float) -> None:
-    print(f"\n{scene}: {sum(kills.values())} kills in {lives} lives of {runs} agents, {took:.0f} s")
+def _show(scene: str, kills: Counter[str], runs: int, begun: int, asks: int, took: float) -> None:
+    print(f"\n{scene}: {sum(kills.values())} kills in {begun} lives of {runs} agents, {took:.0f} s")
     for phase in (*reaper.PHASES, AT_ANY_TIME):
         print(f"  {phase:<26}{kills[phase]:>4}")
     print(f"  model calls made: {asks}")
