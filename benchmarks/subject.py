@@ -6,6 +6,7 @@ measured. What it fills in bulk goes through the stores' own verbs or records, o
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
@@ -161,6 +162,10 @@ class Subject:
         """Vectors by the agent's own embedder, shape (len(texts), dimension)."""
         return self.archive.backend.index.embeddings.embedder.embed(texts)
 
+    def embed_ahead(self, questions: Sequence[str]) -> None:
+        """Have the vectors of coming questions to the archive at hand."""
+        self.archive.backend.index.embed_ahead(questions)
+
     def recall(self, question: str) -> str:
         """A page of the conversation search, as the model gets it."""
         self.log.prepare("search", {"query": question})
@@ -168,6 +173,11 @@ class Subject:
 
     def search(self, question: str, k: int = 10, sources: Sequence[str] = ()) -> list[str]:
         """Contents of the archive's best k; the default retrieval, from the given sources."""
-        policy = retrieval.Retrieval.model_validate({"sources": list(sources)})
+        policy = _policy(tuple(sources))
         found = self.archive.backend.find(question, k, policy, retrieval.Filter())
         return [hit.record.content for hit in found]
+
+
+@functools.cache
+def _policy(sources: tuple[str, ...]) -> retrieval.Retrieval:
+    return retrieval.Retrieval.model_validate({"sources": list(sources)})
