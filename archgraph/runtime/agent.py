@@ -168,17 +168,20 @@ class Agent:
         """
         version = self._version_after(at) if at is not None else None
         copied = database.copy(self.db, path)
-        if version is not None:
-            rewind.rewind(copied, version)
-        if plan is not None:
-            _replace_plan(copied, self.plan, plan)
-            if plan.embedder != self.plan.embedder:
-                _forget_indexes(copied)
-        present = None if at is not None and self.db.clock.virtual else self.db.clock
-        chosen = setup or replace(self.setup, clock=_same_clock(present))
-        agent = _opened(copied, chosen)
-        if plan is not None:
-            agent._scheduler.begin_plan(_new_stores(self.plan, plan))
+        try:
+            if version is not None:
+                rewind.rewind(copied, version)
+            if plan is not None:
+                _replace_plan(copied, self.plan, plan)
+                if plan.embedder != self.plan.embedder:
+                    _forget_indexes(copied)
+            present = None if at is not None and self.db.clock.virtual else self.db.clock
+            agent = _opened(copied, setup or replace(self.setup, clock=_same_clock(present)))
+            if plan is not None:
+                agent._scheduler.begin_plan(_new_stores(self.plan, plan))
+        except BaseException:
+            copied.close()
+            raise
         return agent
 
     def close(self) -> None:

@@ -127,6 +127,23 @@ class Renderer:
         last = self._last[thread]
         last.rendering, last.rows, last.prompt = window.rendering, window.rows, prompt
 
+    def say_values(self, thread: plans.ThreadPlan, source: str, event: str) -> dict[str, Any]:
+        """What a trigger's template sees: the event, and what a thread's own prompt sees."""
+        values = self._common_values(thread, prompts.variables(source))
+        shown = {item.store for item in thread.context if item.mode == "show"}
+        for name in shown & prompts.variables(source):
+            values[name] = self.stores[name].render(base.View(thread=thread.name))
+        return {**values, "event": event}
+
+    def _common_values(self, thread: plans.ThreadPlan, names: set[str]) -> dict[str, Any]:
+        tools = [self.plan.tools[name] for name in thread.tools]
+        values: dict[str, Any] = {"thread": thread.name, "tools": tools}
+        if "now" in names:
+            values["now"] = clock.stamp(self.db.now())
+        if "counts" in names:
+            values["counts"] = {name: int(s.measure("count")) for name, s in self.stores.items()}
+        return values
+
     def prompt_number(self, thread: str, window: Window) -> int:
         """The journal's number of the window's system prompt; within a commit."""
         last = self._last[thread]
@@ -244,12 +261,7 @@ class Renderer:
     def _render(self, thread: plans.ThreadPlan, texts: Mapping[str, str]) -> str:
         source = self.plan.prompts[thread.prompt]
         names = prompts.variables(source)
-        values: dict[str, Any] = dict(texts)
-        values |= {"thread": thread.name, "tools": [self.plan.tools[n] for n in thread.tools]}
-        if "now" in names:
-            values["now"] = clock.stamp(self.db.now())
-        if "counts" in names:
-            values["counts"] = {name: int(s.measure("count")) for name, s in self.stores.items()}
+        values = {**texts, **self._common_values(thread, names)}
         system = prompts.render(source, values).strip()
         rest = [f"## {name}\n{text}" for name, text in texts.items() if name not in names and text]
         return "\n\n".join([system, *rest])

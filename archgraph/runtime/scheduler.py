@@ -275,14 +275,8 @@ class Scheduler:
 
     def _say(self, command: tick.Say) -> None:
         plan = self.w.plan
-        thread = plan.threads[command.thread]
-        values = {
-            "thread": thread.name,
-            "event": command.event,
-            "tools": [plan.tools[name] for name in thread.tools],
-            "now": clock.stamp(self.w.db.now()),
-        }
-        text = prompts.render(plan.prompts[command.template], values)
+        thread, source = plan.threads[command.thread], plan.prompts[command.template]
+        text = prompts.render(source, self.w.renderer.say_values(thread, source, command.event))
         kind = "login" if command.event == "agent.opened" else "alert"
         self._append(tick.Append(kind, text.strip(), thread=thread.name))
 

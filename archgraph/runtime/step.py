@@ -95,6 +95,11 @@ def answer(
         return calls.whole(_asked(w, thread.name, gateway, request, shown))
     except errors.RecordingMissing as missing:
         raise errors.RecordingMissing(f"thread {thread.name}: {missing}") from None
+    except errors.ArchgraphError:
+        raise
+    except Exception as error:  # a plugin's bug ends the turn, not the agent
+        text = f"the gateway of {request.model} failed inside: {type(error).__name__}: {error}"
+        raise errors.GatewayError(text) from error
 
 
 def _asked(

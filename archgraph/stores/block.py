@@ -170,19 +170,18 @@ class Block(base.Store):
         if self.options.consistency == "last_write" or record is None or not thread:
             return text
         seen = self.context.seen(thread, self.name)
-        if record.born <= seen or record.thread == thread:
+        history = self.records.history(self.name)
+        foreign = [form for form in history if form.born > seen and form.thread != thread]
+        if not foreign:
             return text
+        theirs = foreign[-1]
         if self.options.consistency == "reject":
             raise errors.ToolError(
-                f"{self.name!r} was changed by {record.thread!r} since you last saw it; nothing "
+                f"{self.name!r} was changed by {theirs.thread!r} since you last saw it; nothing "
                 f"was written. It now reads:\n{record.content}"
             )
-        base_text = self._as_seen(seen)
-        return merge_lines(base_text, record.content, text)
-
-    def _as_seen(self, version: int) -> str:
-        forms = [form for form in self.records.history(self.name) if form.born <= version]
-        return forms[-1].content if forms else ""
+        known = [form.content for form in history if form.born <= seen]
+        return merge_lines(known[-1] if known else "", theirs.content, text)
 
     def _check(self, text: str) -> None:
         limit, cap = self.options.limit, self.options.text_cap()

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import archgraph
 from archgraph import errors
 from archgraph.storage import database
 from archgraph.stores import base, block
@@ -166,3 +167,22 @@ def test_text_of_any_script_counts_by_characters() -> None:
     call(made, "append", content="\u5317\u4eac\U0001f600ab")
     assert made.measure("chars") == 5
     assert "5/5" in made.render(base.View())
+
+
+def test_merge_keeps_the_others_lines_through_a_second_rewrite() -> None:
+    overrides = ["stores.human.consistency=merge"]
+    with archgraph.open_agent("memgpt", overrides=overrides, seed=1) as agent:
+        human = agent.stores["human"]
+        assert isinstance(human, block.Block)
+
+        def write(thread: str, verb: str, text: str) -> None:
+            with agent.db.transaction():
+                agent.db.actor = database.Actor(thread)
+                getattr(human, verb)(text)
+
+        write("main", "rewrite", "a\nb")
+        agent.world.seen["main"] = {"human": agent.db.version}
+        write("other", "append", "from them")
+        write("main", "rewrite", "a\nb\nmine")
+        write("main", "rewrite", "a\nb\nmine again")
+        assert set(human.text.split("\n")) == {"a", "b", "from them", "mine again"}
