@@ -63,7 +63,7 @@ def test_the_unkilled_run_has_all_that_may_be_interrupted(reference: Any) -> Non
 
 
 @pytest.mark.parametrize("reference", ["memgpt"], indirect=True)
-def test_kills_while_an_agent_is_made(reference: Any) -> None:
+def test_kills_while_an_agent_is_made(reference: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """Killed before each statement of its making, it is made by the next process."""
     folder, whole, feeder = reference
     version = nth = 0
@@ -74,6 +74,8 @@ def test_kills_while_an_agent_is_made(reference: Any) -> None:
         version = run.version()
         assert run.live(phase=reaper.REPLY, nth=1) and run.version() >= 3
     assert nth > 30
+    with capsys.disabled():
+        print(f"\nmaking an agent: a kill before each of its {nth} statements")
 
 
 def test_kills(reference: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -111,7 +113,7 @@ def _wanted(kills: Counter[str]) -> list[str]:
 
 def _order(phase: str, draw: Any) -> dict[str, Any]:
     if phase == AT_ANY_TIME:
-        return {"after": draw.uniform(0.001, 0.35)}
+        return {"after": draw.uniform(0.001, 0.15)}
     return {"phase": phase, "nth": draw.randint(1, SPAN[phase])}
 
 

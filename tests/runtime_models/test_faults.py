@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from archgraph import api
-from archgraph.storage import journal
+from archgraph.storage import database, journal
 from tests.fake_openai import KEY, Answer, Cut, FakeOpenAI, Hang, Raw, Status, Text
 from tests.runtime_models import wired
 from tests.runtime_models.wired import Wired, act, calls, say
@@ -118,6 +118,26 @@ def test_a_failing_summary_evicts_without_one(openai_server: FakeOpenAI, tmp_pat
     assert events and not any(event.payload["summarised"] for event in events)
     failed = journal.steps(agent.agent.db, "kind = 'evict'")
     assert len(failed) == len(events) and all("no" in row.reason for row in failed)
+
+
+def test_a_key_in_the_options_reaches_the_provider_and_not_the_journal(
+    openai_server: FakeOpenAI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who writes a key into an architecture has it in the plan; what happened never shows it."""
+    monkeypatch.delenv("OPENAI_API_KEY")
+    agent = Wired(openai_server, tmp_path / "a.db", api_key=KEY)
+    agent.send("hello", HOPELESS["401"])
+    turn = agent.send("Are you there?", say("yes"))
+    assert turn.status == "done"
+    assert openai_server.chats[-1].headers["Authorization"] == f"Bearer {KEY}"
+    dump = database.dump(agent.agent.db)
+    assert not [table for table, rows in dump.items() if table != "meta" and KEY in "".join(rows)]
+    assert KEY not in json.dumps([agent.agent.window(row.id) for row in steps(agent)])
+
+
+def steps(agent: Wired) -> list[journal.StepRow]:
+    """The steps that were answered."""
+    return journal.steps(agent.agent.db, "reply IS NOT NULL")
 
 
 def usable_and_clean(agent: Wired) -> None:

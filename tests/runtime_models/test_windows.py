@@ -12,7 +12,10 @@ from tests.fake_openai import Answer, FakeOpenAI, Received, Text
 from tests.runtime_models import wired
 from tests.runtime_models.wired import act, calls, say
 
-STRANGE = 'Zo\u00eb said "na\u00efve" \u2014 \u65e5\u672c\u8a9e \U0001f469\u200d\U0001f680 \\n </block> {{ x }}'
+STRANGE = (
+    'Zo\u00eb said "na\u00efve" \u2014 \u65e5\u672c\u8a9e '
+    "\U0001f469\u200d\U0001f680 \\n </block> {{ x }}"
+)
 SMALL = (
     "context_window=4600", "core_limit=300", "stores.summary.limit=400",
     "stores.recall.message_cap=150", "threads.main.max_tokens=160",
