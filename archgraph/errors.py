@@ -146,11 +146,16 @@ class ContextOverflow(GatewayError):
 def suggest(name: str, known: Iterable[str]) -> str:
     """Say which known name was probably meant: `did you mean "archival"?`, else list them."""
     names = sorted(set(known))
+    near = nearest(name, names)
+    if near is not None:
+        return f'did you mean "{near}"?'
+    return f"known: {', '.join(names)}" if names else "none are known"
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that was probably meant, None if none is near enough."""
+    names = sorted(set(known))
     near = [each for each in names if sorted(each) == sorted(name)]  # letters swapped
     near = near or difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    if not near:
-        folded = {known_name.lower(): known_name for known_name in names}
-        near = [folded[name.lower()]] if name.lower() in folded else []
-    if near:
-        return f'did you mean "{near[0]}"?'
-    return f"known: {', '.join(names)}" if names else "none are known"
+    near = near or [each for each in names if each.lower() == name.lower()]
+    return near[0] if near else None

@@ -12,6 +12,7 @@ lives on when a node is ablated. Knows neither stores nor threads.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,11 +34,23 @@ CHECKOUT = Path(__file__).parents[1] / "prompts"
 _GLOBALS = frozenset({"range", "dict", "lipsum", "cycler", "joiner", "namespace"})
 
 
+_SAME_ITEMS = frozenset({"selectattr", "rejectattr", "select", "reject", "sort", "list", "reverse"})
+_ENDLESS = re.compile(r"Unexpected end of template.* needs to be closed is '(\w+)'")
+_CURES = (
+    ("unexpected '}'", "end each {{ with }} and each {% with %}"),
+    ("end of print statement", "end each {{ with }}"),
+    ("end of statement block", "end each {% with %}"),
+    ("Missing end of comment", "end each {# with #}"),
+    ("No filter named", "use a filter of jinja2"),
+    ("Encountered unknown tag", "use a tag of jinja2, and close blocks in the order of opening"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Variable:
     """A name that a template takes from outside; `line` is where it is first used.
 
-    `guarded`: the template asks `is defined` before it relies on the name.
+    `guarded`: the template asks `is defined`, or has a default, before it relies on the name.
     """
 
     name: str
@@ -129,11 +142,7 @@ def uses(source: str) -> list[Variable]:
     for name in parsed.find_all(nodes.Name):
         if name.name in outside:
             lines[name.name] = min(name.lineno, lines.get(name.name, name.lineno))
-    guarded = {
-        test.node.name
-        for test in parsed.find_all(nodes.Test)
-        if test.name in ("defined", "undefined") and isinstance(test.node, nodes.Name)
-    }
+    guarded = {node.name for node in _asked(parsed) if isinstance(node, nodes.Name)}
     found = [Variable(name, line, name in guarded) for name, line in lines.items()]
     return sorted(found, key=lambda each: (each.line, each.name))
 
@@ -153,8 +162,30 @@ def shown(source: str) -> dict[str, int]:
     return counts
 
 
-def syntax_error(source: str) -> tuple[int, str] | None:
-    """Line (from 1) and text of a template's first syntax error; None if it can be parsed."""
+def attributes(source: str, owner: str, *, each: bool = False) -> list[Variable]:
+    """What a template asks of an outside name: `human` of `counts` in `counts.human`.
+
+    With `each`, what it asks of the items when it loops over that name.
+
+    Raises:
+        TemplateError: it cannot be parsed; the message names the line.
+    """
+    from jinja2 import nodes
+
+    parsed = _parsed(source)
+    owned = _loops(parsed, owner) if each else [(owner, parsed)]
+    asked = [node for node in _asked(parsed) if isinstance(node, nodes.Getattr)]
+    found = [
+        Variable(use.attr, use.lineno, use in asked)
+        for name, part in owned
+        for use in part.find_all(nodes.Getattr)
+        if isinstance(use.node, nodes.Name) and use.node.name == name
+    ]
+    return list(dict.fromkeys(found))
+
+
+def syntax_error(source: str) -> tuple[int, str, str] | None:
+    """Line (from 1), text and cure of a template's first syntax error; None if it can be parsed."""
     import jinja2
 
     try:
@@ -162,7 +193,13 @@ def syntax_error(source: str) -> tuple[int, str] | None:
     except errors.TemplateError as error:
         cause = error.__cause__
         assert isinstance(cause, jinja2.TemplateSyntaxError)
-        return cause.lineno, str(cause.message)
+        text = str(cause.message).rstrip(".")
+        ended = _ENDLESS.search(text)
+        if ended:
+            text, cure = f"the block {ended[1]!r} is not closed", f"write {{% end{ended[1]} %}}"
+        else:
+            cure = next((cure for sign, cure in _CURES if sign in text), "correct it")
+        return cause.lineno, text, cure
     return None
 
 
@@ -176,6 +213,30 @@ def prose(source: str) -> list[tuple[int, str]]:
 
 
 # Private functions
+
+
+def _asked(parsed: jinja2.nodes.Template) -> list[jinja2.nodes.Node]:
+    """What a template asks about (`is defined`) or has a default for before it relies on it."""
+    from jinja2 import nodes
+
+    tests = [test for test in parsed.find_all(nodes.Test) if test.name in ("defined", "undefined")]
+    defaults = [each for each in parsed.find_all(nodes.Filter) if each.name in ("default", "d")]
+    return [each.node for each in (*tests, *defaults) if each.node is not None]
+
+
+def _loops(parsed: jinja2.nodes.Template, owner: str) -> list[tuple[str, jinja2.nodes.Node]]:
+    """The loops over an outside name or a selection of it, with their variables."""
+    from jinja2 import nodes
+
+    found: list[tuple[str, jinja2.nodes.Node]] = []
+    for loop in parsed.find_all(nodes.For):
+        listed = loop.iter
+        while isinstance(listed, nodes.Filter) and listed.node and listed.name in _SAME_ITEMS:
+            listed = listed.node
+        named = isinstance(listed, nodes.Name) and listed.name == owner
+        if named and isinstance(loop.target, nodes.Name):
+            found.append((loop.target.name, loop))
+    return found
 
 
 @functools.cache

@@ -48,6 +48,7 @@ REFERENCES: tuple[Rule, ...] = (
     rules_templates.syntax,
     rules_templates.tool_names,
     rules_templates.store_names,
+    rules_templates.attributes,
 )
 """Rules that hold for each part on its own, also of a file with other problems."""
 
@@ -74,7 +75,7 @@ def check(source: str | Path, overrides: Sequence[str] = ()) -> list[errors.Prob
 
 def problems(found: design.Design) -> list[errors.Problem]:
     """All problems of a loaded architecture."""
-    if found.loaded.root.mapping:
+    if found.loaded.root.mapping and found.loaded.whole:
         for rule in REFERENCES:
             rule(found)
         if found.sound and not _errors(found.problems):

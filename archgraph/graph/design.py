@@ -119,6 +119,11 @@ class Design:
         found = name in spec.stores or name in spec.tools or name in spec.threads
         return found or name in self.loaded.broken
 
+    def unreadable(self, section: str) -> bool:
+        """Whether a section is no mapping, so that nobody can tell which nodes it has."""
+        node = tree.child(self.loaded.root, section)
+        return node is not None and not isinstance(node.value, dict)
+
     def contexts(self) -> Iterator[tuple[str, int, architecture.ContextItem]]:
         """All parts of all context windows: thread, position, item."""
         for name, thread in self.spec.threads.items():

@@ -89,6 +89,8 @@ def refer(found: design.Design, section: str, name: str, path: tree.Path) -> boo
     nodes = getattr(found.spec, section)
     if name in nodes:
         return True
+    if found.unreadable(section):
+        return False
     for other in merge.NODES:
         if name in tree.child_mapping(found.loaded.root, other):
             if other != section:
@@ -98,9 +100,10 @@ def refer(found: design.Design, section: str, name: str, path: tree.Path) -> boo
             return False
     by = found.loaded.removed.get((section, name))
     if by:
-        message = f"{name!r} cannot be removed ({by}): it is still named here"
-        remedy = "change or remove this as well"
-        found.report("dangling", message, remedy, path)
+        user, place = tree.dotted(path), tree.place(found.loaded.root, path)
+        message = f"{name!r} cannot be removed: {user} still names it ({place})"
+        remedy = f"change {user}, or remove {tree.dotted(path[:2])} as well"
+        found.problems.append(merge.problem("dangling", message, remedy, by, (section, name)))
     else:
         known = tree.child_mapping(found.loaded.root, section)
         message = f"no {_ONE[section]} {name!r}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from archgraph import errors
 from archgraph.graph import design
 from archgraph.spec import tree
 
@@ -51,10 +52,19 @@ def views(found: design.Design) -> None:
 
 def doubts(found: design.Design) -> None:
     """What the store types themselves warn of, such as what an outside back-end cannot give."""
+    remedy = "keep what must not be lost in the agent's own file"
     for name in found.types:
-        for doubt in found.options(name).doubts():
-            remedy = "keep what must not be lost in the agent's own file"
-            found.warn("store-doubt", doubt, remedy, ("stores", name))
+        path = ("stores", name)
+        try:
+            for doubt in found.options(name).doubts():
+                found.warn("store-doubt", doubt, remedy, path)
+        except errors.UnknownName as error:
+            written = tree.child_mapping(found.loaded.root, "stores")[name].mapping
+            key = next((key for key, node in written.items() if node.value == error.name), "type")
+            hint = errors.suggest(error.name, error.known)
+            found.report("unknown-type", f"no {error.kind} {error.name!r}", hint, (*path, key))
+        except errors.PluginError as error:
+            found.report("plugin-broken", str(error), "install it again", path)
 
 
 def thresholds(found: design.Design) -> None:

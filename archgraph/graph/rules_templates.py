@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable
 
 from archgraph import errors, prompts
-from archgraph.graph import design
+from archgraph.graph import design, plan
 from archgraph.spec import merge, tree
 
 
@@ -24,9 +25,9 @@ def syntax(found: design.Design) -> None:
     for template in _readable(found):
         broken = prompts.syntax_error(template.source)
         if broken:
-            line, message = broken
-            remedy = f"correct it; `{tree.dotted(template.paths[0])}` uses it"
-            _in_template(found, "template-syntax", message, remedy, template, line)
+            line, message, cure = broken
+            remedy = f"{cure}; `{tree.dotted(template.paths[0])}` uses it"
+            _in_template(found, "template-syntax", message, remedy, template, line, r"\{[{%#]")
 
 
 def tool_names(found: design.Design) -> None:
@@ -44,7 +45,8 @@ def tool_names(found: design.Design) -> None:
                     told.add(name)
                     message = f"the tool {name!r} is named in prose"
                     remedy = "describe what it does, or list the tools with {% for tool in tools %}"
-                    _in_template(found, "tool-in-prose", message, remedy, template, line)
+                    near = rf"\b{name}\b"
+                    _in_template(found, "tool-in-prose", message, remedy, template, line, near)
 
 
 def store_names(found: design.Design) -> None:
@@ -65,7 +67,38 @@ def store_names(found: design.Design) -> None:
                     remedy = f"add {use.name} to threads.{path[1]}.context"
                 elif ("stores", use.name) in found.loaded.removed:
                     remedy = f"put it into {{% if {use.name} is defined %}} ... {{% endif %}}"
-                _in_template(found, "template-name", message, remedy, template, use.line)
+                near = rf"\b{use.name}\b"
+                _in_template(found, "template-name", message, remedy, template, use.line, near)
+
+
+def attributes(found: design.Design) -> None:
+    """A template asks of a tool, and of `counts`, only what they have."""
+    of_tool = {each.name for each in dataclasses.fields(plan.ToolPlan)}
+    stores = set(tree.child_mapping(found.loaded.root, "stores"))
+    for template in _parsed(found):
+        if all(_allowed(found, path) is None for path in template.paths):
+            continue
+        for use in prompts.attributes(template.source, "tools", each=True):
+            if use.name not in of_tool and not use.guarded:
+                remedy = errors.suggest(use.name, of_tool)
+                _unknown_part(found, f"a tool has no {use.name!r}", remedy, template, use)
+        for use in prompts.attributes(template.source, "counts"):
+            if use.name not in stores and not use.guarded and not hasattr(dict, use.name):
+                remedy = errors.suggest(use.name, stores)
+                if ("stores", use.name) in found.loaded.removed:
+                    remedy = f"write {{% if counts.{use.name} is defined %}} ... {{% endif %}}"
+                _unknown_part(found, f"there is no store {use.name!r}", remedy, template, use)
+
+
+def _unknown_part(
+    found: design.Design,
+    message: str,
+    remedy: str,
+    template: design.Template,
+    use: prompts.Variable,
+) -> None:
+    near = rf"(?<=\.){use.name}\b"
+    _in_template(found, "template-name", message, remedy, template, use.line, near)
 
 
 def _allowed(found: design.Design, path: tree.Path) -> set[str] | None:
@@ -73,7 +106,10 @@ def _allowed(found: design.Design, path: tree.Path) -> set[str] | None:
     thread = found.spec.threads.get(str(path[1])) if path[0] == "threads" else None
     if thread is None:
         return None
+    if any(each[:3] == (*path[:2], "context") for each in found.loaded.dropped):
+        return None
     shown = {item.store for item in thread.context}
+    shown |= {errors.nearest(name, found.spec.stores) or name for name in shown}
     return shown | (prompts.SAY_NAMES if path[-1] == "say" else prompts.NAMES)
 
 
@@ -98,6 +134,10 @@ def _in_template(
     remedy: str,
     template: design.Template,
     line: int,
+    near: str,
 ) -> None:
-    origin = tree.Origin(template.file, line, 1)
+    """Report at the first match of a pattern in a template's line, else at the line's beginning."""
+    lines = template.source.splitlines()
+    match = re.search(near, lines[line - 1]) if 0 < line <= len(lines) else None
+    origin = tree.Origin(template.file, line, match.start() + 1 if match else 1)
     found.problems.append(merge.problem(code, message, remedy, origin))

@@ -162,7 +162,7 @@ def _offered(
     *,
     key: bool = False,
 ) -> None:
-    if tool in offered or tool in found.loaded.broken:
+    if tool in offered or tool in found.loaded.broken or found.unreadable("tools"):
         return
     if tool in found.spec.tools:
         message = f"the thread {thread!r} does not offer the tool {tool!r}"

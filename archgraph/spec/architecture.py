@@ -21,6 +21,11 @@ RESERVED = (
 )  # fmt: skip
 """Names that mean something else in templates, events or lists."""
 
+STAND_INS: dict[str, Any] = {
+    "model": "offline/extractive", "context_window": 8192, "prompt": "none.jinja2",
+}  # fmt: skip
+"""What a thread of which these are missing or wrong is read with, so that the rest is checked."""
+
 Trigger = triggers.Trigger
 PositiveInt = Annotated[int, pydantic.Field(ge=1)]
 Name = Annotated[str, pydantic.Field(pattern=NAME)]

@@ -26,6 +26,7 @@ CODES = {
     "extends-not-found": "the architecture to extend cannot be found",
     "extends-cycle": "an architecture extends itself, perhaps through others",
     "unknown-param": "`${name}` names no parameter",
+    "param-syntax": "a `${` without its `}`",
     "bad-param": "a parameter's default is not a number, a text, true, false or a list",
     "param-type": "a parameter is given a value of another type than its default",
     "unused-param": "a parameter that nothing uses",
@@ -39,7 +40,7 @@ CODES = {
     "wrong-value": "a value outside of what is allowed",
     "wrong-version": "a version of the language that this archgraph does not read",
     "bad-name": "a name that cannot be a node's name",
-    "unknown-type": "no store type has that name",
+    "unknown-type": "no store type or back-end has that name",
     "plugin-broken": "a store type's package cannot be loaded",
     # checking
     "unknown-name": "a reference to a node that does not exist",

@@ -51,13 +51,17 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """One fault below a validated value. `key` says that its place is the key, not the value."""
+    """One fault below a validated value.
+
+    `key` says that its place is the key, not the value; `meant` is the key that was probably meant.
+    """
 
     code: str
     message: str
     remedy: str
     path: Path
     key: bool = False
+    meant: str = ""
 
 
 # Public functions
@@ -170,9 +174,10 @@ def _several(path: Path, members: Sequence[Mapping[str, Any]], data: Any) -> Com
 def _one(path: Path, each: Mapping[str, Any], model: type, data: Any) -> Complaint:
     kind, context = each["type"], each.get("ctx", {})
     if kind == "extra_forbidden":
-        known = _known_keys(model, path[:-1])
-        text = f"there is no key {path[-1]!r} here"
-        return Complaint("unknown-key", text, errors.suggest(str(path[-1]), known), path, key=True)
+        known, name = _known_keys(model, path[:-1]), str(path[-1])
+        text, meant = f"there is no key {name!r} here", errors.nearest(name, known) or ""
+        remedy = errors.suggest(name, known)
+        return Complaint("unknown-key", text, remedy, path, key=True, meant=meant)
     if kind == "missing":
         return Complaint("missing-key", f"{path[-1]!r} is missing", f"add `{path[-1]}:`", path[:-1])
     if kind in ("wrong-value", "missing-key"):  # our own validators
@@ -183,6 +188,8 @@ def _one(path: Path, each: Mapping[str, Any], model: type, data: Any) -> Complai
         remedy = errors.suggest(str(value), choices)
         code = "wrong-value" if isinstance(value, (str, int)) else "wrong-type"
         return Complaint(code, f"this is {kind_of(value)}", remedy, path)
+    if kind == "string_type" and (shape := _shape(model, path)):
+        return Complaint("wrong-type", f"this is {kind_of(value)}", f"give {shape}", path)
     code = "wrong-type" if kind in _KINDS else "wrong-value"
     if kind.startswith(("value_error", "assertion_error")):
         text = str(context.get("error", each["msg"]))
@@ -250,6 +257,21 @@ def _below(place: Any, step: str | int) -> list[Any]:
     return found
 
 
+def _shape(model: Any, path: Path) -> str:
+    """What the text at a path must look like, in words; empty where any text will do."""
+    places = [model]
+    for step in path:
+        places = [below for place in places for below in _below(place, step)]
+    patterns = [
+        getattr(info, "pattern", "")
+        for place in places
+        for branch in (place, *typing.get_args(place))
+        for field in getattr(branch, "__metadata__", ())
+        for info in getattr(field, "metadata", ())
+    ]
+    return next((_SHAPES[each] for each in patterns if each in _SHAPES), "")
+
+
 def _parts(annotation: Any) -> list[Any]:
     """The branches of a union, without `Annotated`."""
     origin = typing.get_origin(annotation)
@@ -262,11 +284,7 @@ def _parts(annotation: Any) -> list[Any]:
 
 def _without_echoes(found: list[Complaint]) -> list[Complaint]:
     """Without `missing` where a misspelt key of the same mapping was meant for it."""
-    meant = {
-        (each.path[:-1], match[1])
-        for each in found
-        if each.code == "unknown-key" and (match := re.search(r'did you mean "(.+)"', each.remedy))
-    }
+    meant = {(each.path[:-1], each.meant) for each in found if each.meant}
     return [
         each
         for each in found

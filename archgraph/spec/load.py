@@ -18,6 +18,11 @@ SUFFIXES = (".yaml", ".yml")
 SHIPPED = Path(__file__).parents[1] / "_shipped" / "architectures"
 CHECKOUT = Path(__file__).parents[2] / "architectures"
 _MAX_LAYERS = 20
+_ECHOES = (
+    "missing-key", "nothing-to-remove", "unused-param", "unknown-param", "unknown-name",
+    "bad-override",
+)  # fmt: skip
+"""Problems that a file seems to have when what it extends could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +32,18 @@ class Architecture:
     `spec` is what it says after all layers; `options` the stores' validated options by name;
     `root` the resolved tree with the origin of every value; `files` the layers, the one that was
     asked for first; `removed` the nodes that null took away, with where; `broken` the nodes that
-    have problems of their own (then `spec` is without them).
+    have problems of their own (then `spec` is without them); `whole`: every layer was found;
+    `dropped` the paths of what was wrong below a node that is not broken.
     """
 
     spec: architecture.ArchitectureSpec
     options: dict[str, Any]
     root: tree.Node
     files: tuple[Path, ...] = ()
-    removed: dict[tuple[str, str], str] = field(default_factory=dict)
+    removed: dict[tuple[str, str], tree.Origin] = field(default_factory=dict)
     broken: frozenset[str] = frozenset()
+    whole: bool = True
+    dropped: tuple[tree.Path, ...] = ()
     problems: tuple[errors.Problem, ...] = ()
 
     @property
@@ -56,7 +64,8 @@ class Architecture:
     ) -> errors.Problem:
         """A problem at a place of the resolved file."""
         origin = tree.place(self.root, path, key=key)
-        return merge.problem(code, message, remedy, origin, path, severity=severity)
+        written = tree.written(path, self.dropped)
+        return merge.problem(code, message, remedy, origin, written, severity=severity)
 
     def origins(self) -> list[tuple[str, Any, str]]:
         """Every value of the resolved file: its path, the value, and where it was written."""
@@ -101,14 +110,18 @@ def read(source: str | Path, overrides: Sequence[str] = ()) -> Architecture:
     merge.prune(merged)
     merge.substitute(merged)
     made = validate.validate(merged.root)
-    problems += [*merged.problems, *made.problems]
+    whole = "extends" not in trees[-1].mapping
+    found = [*merged.problems, *made.problems]
+    problems += [each for each in found if whole or each.code not in _ECHOES]
     return Architecture(
         spec=made.spec,
         options=made.options,
-        root=merged.root,
+        root=made.root,
         files=tuple(files),
         removed=merged.removed,
         broken=frozenset(made.broken),
+        whole=whole,
+        dropped=tuple(made.dropped),
         problems=tuple(in_order(problems)),
     )
 
@@ -131,7 +144,7 @@ def find(name: str | Path, beside: Path | None = None) -> Path:
         for suffix in SUFFIXES:
             if text and Path(text).name == text and (folder / (text + suffix)).is_file():
                 return folder / (text + suffix)
-    raise errors.UnknownName("architecture", text, names())
+    raise errors.UnknownName("architecture", text, [*names(), *_neighbours(text, beside)])
 
 
 def names() -> list[str]:
@@ -156,6 +169,15 @@ def in_order(problems: Sequence[errors.Problem]) -> list[errors.Problem]:
 # Private functions
 
 
+def _neighbours(text: str, beside: Path | None) -> list[str]:
+    """The files in the folder of a path that leads nowhere, written as that path is."""
+    if not text.endswith(SUFFIXES):
+        return []
+    folder = Path(text).parent
+    home = (beside or Path()) / folder
+    return [str(folder / each.name) for each in home.glob("*") if each.suffix in SUFFIXES][:200]
+
+
 def _layers(
     source: str | Path, problems: list[errors.Problem], files: list[Path]
 ) -> list[tree.Node]:
@@ -168,7 +190,10 @@ def _layers(
             path = find(wanted.text, beside)
         except errors.UnknownName as error:
             problems.append(_missing(wanted, error, first=not files))
-            break
+            meant = errors.nearest(wanted.text, error.known) if files else None
+            if meant is None:
+                break
+            path = find(meant, beside)
         if path.resolve() in [each.resolve() for each in files]:
             problems.append(_circle(wanted, [*files, path]))
             break
@@ -180,6 +205,7 @@ def _layers(
             message, remedy = "a file is a mapping of keys", "start with `archgraph: 1`"
             problems.append(merge.problem("not-a-mapping", message, remedy, root.origin))
             break
+        root = _as_meant(root, problems)
         trees.append(root)
         wanted = _extended(root, problems) if len(files) < _MAX_LAYERS else None
     return trees
@@ -205,6 +231,18 @@ def _parsed(data: bytes, name: str) -> tuple[tree.Node | None, tuple[errors.Prob
     """Suites load one file many times over; trees are not changed once they are made."""
     root, found = reading.parse(data, name)
     return root, tuple(found)
+
+
+def _as_meant(root: tree.Node, problems: list[errors.Problem]) -> tree.Node:
+    """A file with misspelt sections as they were meant, so that what stands in them is checked."""
+    for key in root.mapping:
+        meant = None if key in validate.TOP_KEYS else errors.nearest(key, validate.TOP_KEYS)
+        if meant is not None and meant not in root.mapping:
+            message, remedy = f"there is no key {key!r} here", f'did you mean "{meant}"?'
+            origin = tree.place(root, (key,), key=True)
+            problems.append(merge.problem("unknown-key", message, remedy, origin, (key,)))
+            root = tree.rename(root, (key,), meant)
+    return root
 
 
 def _extended(root: tree.Node, problems: list[errors.Problem]) -> tree.Node | None:

@@ -8,7 +8,7 @@ one node names another.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ SECTIONS = ("params", "stores", "tools", "threads")
 NODES = ("stores", "tools", "threads")
 
 _PARAM = re.compile(r"\$(\$)?\{\s*([^{}]*?)\s*\}")
+_OPEN_PARAM = re.compile(r"(?<!\$)\$\{(?![^{}]*\})")
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
@@ -27,7 +28,7 @@ class Merged:
     """The tree of all layers so far, what was removed (and by what), and the problems."""
 
     root: tree.Node
-    removed: dict[tuple[str, str], str] = field(default_factory=dict)
+    removed: dict[tuple[str, str], tree.Origin] = field(default_factory=dict)
     problems: list[errors.Problem] = field(default_factory=list)
     mentioned: set[str] = field(default_factory=set)
     """Parameters that some layer uses, be it one that another layer overrides."""
@@ -183,7 +184,7 @@ def _remove(
         return
     del entries[key]
     if len(path) == 2 and path[0] in SECTIONS:
-        merged.removed[str(path[0]), key] = str(origin)
+        merged.removed[str(path[0]), key] = origin
 
 
 def _wrong_param(merged: Merged, base: tree.Node, node: tree.Node, path: tree.Path) -> bool:
@@ -268,7 +269,7 @@ def _texts(node: tree.Node) -> list[str]:
     return [node.text] if isinstance(node.value, str) else [item.text for item in node.items]
 
 
-def _without_edges(thread: tree.Node, gone: dict[tuple[str, str], str]) -> tree.Node:
+def _without_edges(thread: tree.Node, gone: Collection[tuple[str, str]]) -> tree.Node:
     """A thread without what it names of the removed nodes; its log stays, to be reported."""
     tools = {name for section, name in gone if section == "tools"}
     stores = {name for section, name in gone if section == "stores"}
@@ -343,6 +344,10 @@ def _filled(merged: Merged, node: tree.Node, path: tree.Path, used: set[str]) ->
 
 def _replaced(merged: Merged, node: tree.Node, path: tree.Path, used: set[str]) -> tree.Node:
     params = tree.child_mapping(merged.root, "params")
+    if _OPEN_PARAM.search(node.text):
+        message, remedy = f"the `${{` in {node.text[:40]!r} is not closed", "write ${name}"
+        merged.report("param-syntax", message, remedy, node.origin, path)
+        return replace(node, origin=replace(node.origin, note=UNKNOWN))
     names = [match[2] for match in _PARAM.finditer(node.text) if not match[1]]
     used.update(names)
     for name in names:
@@ -350,6 +355,7 @@ def _replaced(merged: Merged, node: tree.Node, path: tree.Path, used: set[str]) 
             message = f"no parameter {name!r}"
             remedy = errors.suggest(name, params) if params else "declare it under `params`"
             merged.report("unknown-param", message, remedy, node.origin, path)
+            used.add(errors.nearest(name, params) or "")
     if any(name not in params for name in names):
         return replace(node, origin=replace(node.origin, note=UNKNOWN))
     whole = _PARAM.fullmatch(node.text)

@@ -256,12 +256,28 @@ def _syntax(error: yaml.YAMLError, text: str, name: str) -> errors.Problem:
         remedy = "indent with spaces instead of tabs"
     if "${" in near and "'," in what:
         remedy = 'put quotes around "${...}" inside of braces or brackets'
-    if any(each.startswith("<<<<<<< ") for each in lines[:line]):
-        remedy = "resolve the merge conflict"
+    conflict = next((n for n, each in enumerate(lines[:line]) if each.startswith("<<<<<<< ")), None)
+    if conflict is not None:
+        what, remedy = "a merge conflict begins here", "resolve the merge conflict"
+        return _located("yaml-syntax", what, remedy, tree.Origin(name, conflict + 1, 1))
     context = getattr(error, "context_mark", None)
     if context is not None and context.line + 1 != line:
+        cause = _cause(what, near, lines[context.line], context.column)
+        if cause:
+            origin = tree.Origin(name, context.line + 1, context.column + 1)
+            return _located("yaml-syntax", cause, remedy, origin)
         what += f" ({getattr(error, 'context', '') or 'begun'} in line {context.line + 1})"
     return _located("yaml-syntax", what, remedy, tree.Origin(name, line, column))
+
+
+def _cause(what: str, near: str, begun: str, column: int) -> str:
+    """What is wrong in the line where a construct begins, if it is seen only in a later one."""
+    if "could not find expected ':'" in what:
+        return f"there is no ':' after {begun[column:].strip()[:40]!r}"
+    dedented = len(near) - len(near.lstrip()) <= len(begun) - len(begun.lstrip())
+    if dedented and ("expected ',' or ']'" in what or "expected ',' or '}'" in what):
+        return f"the {begun[column : column + 1]} that opens here is not closed"
+    return ""
 
 
 def _open_quote(origin: tree.Origin, end: int) -> errors.Problem:

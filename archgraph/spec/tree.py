@@ -6,7 +6,7 @@ into a spec. Knows neither YAML nor what an architecture is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -130,6 +130,40 @@ def drop(node: Node, path: Path) -> Node:
     return replace(node, value=items)
 
 
+def written(path: Path, dropped: Collection[Path]) -> Path:
+    """A path as it was before items of lists were taken out.
+
+    Args:
+        path: a path now.
+        dropped: the paths of all that was taken out, as they were before.
+    """
+    found: Path = ()
+    for step in path:
+        if isinstance(step, int):
+            holes = sorted(int(each[-1]) for each in dropped if _item_of(each, found))
+            for hole in holes:
+                step += hole <= step
+        found = (*found, step)
+    return found
+
+
+def rename(node: Node, path: Path, name: str) -> Node:
+    """The tree with another name for the key at a path; its place and its value stay."""
+    step, rest = path[0], path[1:]
+    below = child(node, step)
+    if below is None:
+        return node
+    if rest:
+        new = rename(below, rest, name)
+        if isinstance(node.value, dict):
+            return replace(node, value={**node.value, str(step): new})
+        items = [new if index == step else item for index, item in enumerate(node.items)]
+        return replace(node, value=items)
+    entries = {name if key == step else key: each for key, each in node.mapping.items()}
+    keys = {name if key == step else key: origin for key, origin in node.keys.items()}
+    return replace(node, value=entries, keys=keys)
+
+
 def leaves(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
     """All scalars and empty collections with their paths, in the order of the file."""
     if isinstance(node.value, dict) and node.value:
@@ -140,6 +174,10 @@ def leaves(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
             yield from leaves(below, (*path, index))
     else:
         yield path, node
+
+
+def _item_of(path: Path, parent: Path) -> bool:
+    return len(path) == len(parent) + 1 and path[:-1] == parent and isinstance(path[-1], int)
 
 
 def dotted(path: Path) -> str:

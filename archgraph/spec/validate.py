@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import re
+import types
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -21,17 +23,23 @@ TOP_KEYS = (
     "archgraph", "name", "about", "params", "extends", "embedder", "stores", "tools", "threads",
 )  # fmt: skip
 _Kind = TypeVar("_Kind", bound=pydantic.BaseModel)
-_ROUNDS = 4  # of repair: each takes out what the one before has found
+_ROUNDS = 8  # of repair: each takes out, or reads as it was meant, what the one before has found
 
 
 @dataclass(slots=True)
 class Validated:
-    """The spec, as far as it could be made; the stores' options; the names that are broken."""
+    """The spec, as far as it could be made; the stores' options; the names that are broken.
+
+    `root` is the tree as far as it was understood, once the rest has been told: with misspelt keys
+    as they were meant, and without wrong items of lists, so that the others count as in the spec.
+    `dropped` holds the paths of all that was taken out, as they are in the file.
+    """
 
     root: tree.Node
     spec: architecture.ArchitectureSpec
     options: dict[str, Any] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
+    dropped: list[tree.Path] = field(default_factory=list)
     problems: list[errors.Problem] = field(default_factory=list)
 
 
@@ -64,7 +72,6 @@ def _head(draft: Validated) -> architecture.Head:
             remedy = errors.suggest(key, TOP_KEYS)
             _report(draft, "unknown-key", f"there is no key {key!r} here", remedy, (key,), key=True)
     own = {key: node for key, node in root.mapping.items() if key in architecture.Head.model_fields}
-    own |= _meant(root)
     params = own.get("params")
     if params is not None and not isinstance(params.value, dict):
         message = f"this is {complaints.kind_of(tree.plain(params))}"
@@ -81,18 +88,6 @@ def _head(draft: Validated) -> architecture.Head:
     node = tree.Node(own, root.origin, root.keys)
     found = _model(draft, architecture.Head, node, ())
     return found or architecture.Head(archgraph=1, name="unnamed")
-
-
-def _meant(root: tree.Node) -> dict[str, tree.Node]:
-    """Required keys that are there, but misspelt: told once, not as missing as well."""
-    found: dict[str, tree.Node] = {}
-    for key, stand_in in (("name", "unnamed"), ("archgraph", 1)):
-        near = [each for each in root.mapping if each not in TOP_KEYS]
-        if key not in root.mapping and any(
-            errors.suggest(each, TOP_KEYS) == f'did you mean "{key}"?' for each in near
-        ):
-            found[key] = tree.Node(stand_in, root.origin)
-    return found
 
 
 def _section(draft: Validated, section: str, make: Any) -> dict[str, Any]:
@@ -134,17 +129,16 @@ def _check_name(draft: Validated, path: tuple[str, str]) -> None:
 
 def _store(draft: Validated, name: str, node: tree.Node) -> architecture.Store | None:
     path: tree.Path = ("stores", name)
+    near = errors.nearest("type", node.mapping)
+    if near is not None and near != "type":
+        message, remedy = f"there is no key {near!r} here", 'did you mean "type"?'
+        _report(draft, "unknown-key", message, remedy, (*path, near), key=True)
+        draft.root = tree.rename(draft.root, (*path, near), "type")
+        node = tree.rename(node, (near,), "type")
     kind = node.mapping.get("type")
     if kind is None:
-        near = [key for key in node.mapping if errors.suggest(key, ["type"]).startswith("did")]
-        if near:
-            message = f"there is no key {near[0]!r} here"
-            _report(
-                draft, "unknown-key", message, 'did you mean "type"?', (*path, near[0]), key=True
-            )
-        else:
-            known = ", ".join(registry.names("stores"))
-            _report(draft, "missing-key", "'type' is missing", f"add `type:`, one of {known}", path)
+        known = ", ".join(registry.names("stores"))
+        _report(draft, "missing-key", "'type' is missing", f"add `type:`, one of {known}", path)
         return None
     try:
         if kind.origin.note == merge.UNKNOWN:
@@ -172,35 +166,79 @@ def _tool(draft: Validated, name: str, node: tree.Node) -> architecture.Tool | N
 
 
 def _thread(draft: Validated, name: str, node: tree.Node) -> architecture.Thread | None:
-    return _model(draft, architecture.Thread, node, ("threads", name))
+    path: tree.Path = ("threads", name)
+    return _model(draft, architecture.Thread, node, path, architecture.STAND_INS)
 
 
-def _model(draft: Validated, model: type[_Kind], node: tree.Node, path: tree.Path) -> _Kind | None:
-    """The model of a node; without the parts that are wrong, None if that cannot be."""
-    dropped: list[tree.Path] = []
+def _model(
+    draft: Validated,
+    model: type[_Kind],
+    node: tree.Node,
+    path: tree.Path,
+    stand_ins: Mapping[str, Any] = types.MappingProxyType({}),
+) -> _Kind | None:
+    """The model of a node; without the parts that are wrong, None if that cannot be.
+
+    Required keys that are missing, or wrong, are taken from `stand_ins` once they have been told.
+    """
     for _ in range(_ROUNDS):
         data = tree.plain(node)
         try:
             return model.model_validate_json(json.dumps(data), strict=True)
         except pydantic.ValidationError as error:
             found = complaints.of(error, model, data)
-        wrong = set()
         for each in found:
-            whole = (*path, *each.path)
-            filled = tree.get(draft.root, whole)
-            unknown = filled is not None and filled.origin.note == merge.UNKNOWN
-            echo = any(at[: len(each.path)] == each.path for at in dropped)
-            if not unknown and not echo:
-                message = each.message
-                _report(draft, each.code, message, each.remedy, whole, key=each.key)
-            if each.code != "missing-key" or tree.get(node, each.path) is not node:
-                wrong.add(each.path)
-        if not wrong or () in wrong:
+            _tell(draft, each, (*path, *each.path))
+        wrong = {each.path for each in found if not each.meant and not _absent(each, node)}
+        if () in wrong:
             return None
-        for at in sorted(wrong, key=_descending, reverse=True):
-            node = tree.drop(node, at)
-        dropped += wrong
+        refused = node
+        node = _as_meant(draft, node, path, [each for each in found if each.meant])
+        node = _without(draft, node, path, wrong)
+        for key in stand_ins.keys() - node.mapping.keys():
+            node = tree.put(node, (key,), tree.Node(stand_ins[key], node.origin))
+        if node is refused:
+            return None
     return None
+
+
+def _absent(each: complaints.Complaint, node: tree.Node) -> bool:
+    """Whether something is missing in the node itself, so that there is nothing to take out."""
+    return each.code == "missing-key" and tree.get(node, each.path) is node
+
+
+def _as_meant(
+    draft: Validated, node: tree.Node, path: tree.Path, meant: Sequence[complaints.Complaint]
+) -> tree.Node:
+    """A node with misspelt keys as they were meant, so that what stands below them is checked."""
+    for each in meant:
+        if tree.get(node, (*each.path[:-1], each.meant)) is None:
+            node = tree.rename(node, each.path, each.meant)
+            draft.root = tree.rename(draft.root, (*path, *each.path), each.meant)
+        else:
+            node = tree.drop(node, each.path)
+    return node
+
+
+def _without(
+    draft: Validated, node: tree.Node, path: tree.Path, wrong: Collection[tree.Path]
+) -> tree.Node:
+    """A node without what is wrong in it."""
+    told = [tree.written((*path, *at), draft.dropped) for at in wrong]
+    for at in sorted(wrong, key=_descending, reverse=True):
+        node = tree.drop(node, at)
+        if isinstance(at[-1], int):
+            draft.root = tree.drop(draft.root, (*path, *at))
+    draft.dropped += told
+    return node
+
+
+def _tell(draft: Validated, each: complaints.Complaint, path: tree.Path) -> None:
+    """Report a complaint, unless it echoes what was taken out or is of an unknown parameter."""
+    node, written = tree.get(draft.root, path), tree.written(path, draft.dropped)
+    echo = any(at[: len(written)] == written for at in draft.dropped)
+    if not echo and (node is None or node.origin.note != merge.UNKNOWN):
+        _report(draft, each.code, each.message, each.remedy, path, key=each.key)
 
 
 def _descending(path: tree.Path) -> list[tuple[bool, str, int]]:
@@ -212,4 +250,5 @@ def _report(
     draft: Validated, code: str, message: str, remedy: str, path: tree.Path, *, key: bool = False
 ) -> None:
     origin = tree.place(draft.root, path, key=key)
-    draft.problems.append(merge.problem(code, message, remedy, origin, path))
+    written = tree.written(path, draft.dropped)
+    draft.problems.append(merge.problem(code, message, remedy, origin, written))

@@ -48,7 +48,7 @@ def test_fault(kind: str, fault: good.Fault, tmp_path: Path) -> None:
     assert problem.code in codes.CODES
     if marked:
         assert Path(problem.file).name == name
-        assert (problem.line, problem.column) == (line, 1 if fault.template else column)
+        assert (problem.line, problem.column) == (line, column)
     if fault.alone:
         assert len(found) == 1, [str(each) for each in found]
 

@@ -55,9 +55,10 @@ def test_removing_a_tool_takes_the_rules_that_name_it(tmp_path: Path) -> None:
 
 def test_a_removal_that_leaves_something_dangling_is_an_error(tmp_path: Path) -> None:
     problems = check.check(good.write(tmp_path), ["recall=null"])
-    dangling = {each.path for each in problems if each.code == "dangling"}
-    assert dangling == {"threads.main.log", "stores.window.over"}
-    assert all("--set recall=null" in e.message for e in problems if e.code == "dangling")
+    dangling = [each for each in problems if each.code == "dangling"]
+    assert {(each.file, each.path) for each in dangling} == {("--set recall=null", "stores.recall")}
+    named = [each.message.partition(": ")[2].partition(" ")[0] for each in dangling]
+    assert sorted(named) == ["stores.window.over", "threads.main.log"]
 
 
 def test_a_thread_can_be_removed(tmp_path: Path) -> None:
