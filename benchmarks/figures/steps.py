@@ -30,8 +30,8 @@ def report(quick: bool) -> None:
     """
     lengths = LENGTHS[:2] if quick else LENGTHS
     header = [
-        "turn", "messages", "steps/s, each round", "at the least wall", "CPU/step p50 ms", "min", "x 100",
-        "wall/step p50 ms", "min", "p95", "data KB/step", "file KB/step", "RSS MB", "load",
+        "turn", "messages", "steps/s, each round", "at the least wall", "CPU/step p50 ms", "min",
+        "x 100", "wall/step p50 ms", "min", "p95", "data KB/step", "file KB/step", "RSS MB", "load",
     ]  # fmt: skip
     rows: list[list[object]] = []
     for mode in MODES:
