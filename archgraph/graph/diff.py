@@ -32,7 +32,8 @@ class Change:
     """One difference.
 
     `how` is `added`, `removed` or `changed`; `kind` is `store`, `tool`, `thread`, `edge`,
-    `prompt` or `architecture`. `keys` lists what changed: path, from, to.
+    `prompt` or `architecture`. `keys` lists what changed: path, from, to. Of two lists, the words
+    tell only the items that went and came.
     """
 
     how: str
@@ -42,7 +43,7 @@ class Change:
 
     def __str__(self) -> str:
         head = f"{_SIGNS[self.how]} {self.kind} {self.name}"
-        changes = [f"    {key}: {_short(a)} -> {_short(b)}" for key, a, b in self.keys]
+        changes = [f"    {key}: {told}" for key, a, b in self.keys for told in _words(a, b)]
         return "\n".join([head, *changes])
 
 
@@ -91,17 +92,8 @@ def _changes(old: Any, new: Any, path: str) -> Iterable[tuple[str, Any, Any]]:
         for key in dict.fromkeys([*old, *new]):
             below = f"{path}.{key}" if path else str(key)
             yield from _changes(old.get(key), new.get(key), below)
-    elif old != new and isinstance(old, tuple) and isinstance(new, tuple):
-        yield path, *_items(old, new)
     elif old != new:
         yield path, old, new
-
-
-def _items(old: tuple[Any, ...], new: tuple[Any, ...]) -> tuple[Any, Any]:
-    """Two lists without what they have in common, unless only the order differs."""
-    gone = [each for each in old if each not in new]
-    come = [each for each in new if each not in old]
-    return (gone, come) if gone or come else (list(old), list(new))
 
 
 def _edges(before: plan.Plan, after: plan.Plan) -> list[Change]:
@@ -138,6 +130,20 @@ def _nodes_by_text(old: Mapping[str, str], new: Mapping[str, str]) -> list[Chang
     return found + [Change("removed", "prompt", name) for name in old if name not in new]
 
 
+def _words(old: Any, new: Any) -> list[str]:
+    """A change in words; of two lists, an item a line: `- what went`, `+ what came`."""
+    if not isinstance(old, list | tuple) or not isinstance(new, list | tuple):
+        return [f"{_short(old)} -> {_short(new)}"]
+    gone = [f"- {_short(each)}" for each in old if each not in new]
+    come = [f"+ {_short(each)}" for each in new if each not in old]
+    order = [f"in another order: {', '.join(map(_short, new))}"]
+    return [*gone, *come] or order
+
+
 def _short(value: Any) -> str:
-    told = "nothing" if value in (None, "", (), [], {}) else str(value)
+    if value in (None, "", (), [], {}):
+        return "nothing"
+    told = str(value)
+    if isinstance(value, Mapping):  # an item of a context, a trigger: only what it says
+        told = ", ".join(f"{key} {each}" for key, each in value.items() if each)
     return told if len(told) <= 90 else told[:87] + "..."

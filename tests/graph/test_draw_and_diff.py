@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from archgraph import api
 from archgraph.graph import build, diff, draw
 from archgraph.graph import compile as compiling
 from archgraph.graph import plan as plans
@@ -136,3 +137,17 @@ def test_changed_prompts_tell_the_lines(tmp_path: Path) -> None:
     (change,) = diff.diff(before, after)
     assert (change.kind, change.name) == ("prompt", "pair/summary.jinja2")
     assert change.keys == (("line 1", "Say it in fewer words.", "Say it shorter."),)
+
+
+def test_of_two_lists_only_the_items_that_went_and_came_are_told() -> None:
+    told = str(diff.Change("changed", "thread", "main", (("tools", ("a", "b"), ("b", "c")),)))
+    assert told.splitlines()[1:] == ["    tools: - a", "    tools: + c"]
+    told = str(diff.Change("changed", "thread", "main", (("tools", ("a", "b"), ("b", "a")),)))
+    assert told.splitlines()[1:] == ["    tools: in another order: b, a"]
+
+
+def test_a_list_of_which_something_is_left_is_not_told_to_be_nothing() -> None:
+    before, after = api.compile("memgpt"), api.compile("fixed_window")
+    (main,) = (each for each in diff.diff(before, after) if each.name == "main")
+    assert "context: + store window" not in str(main)  # both show it
+    assert "context: - store persona" in str(main) and "-> nothing" not in str(main)
