@@ -35,13 +35,14 @@ _GLOBALS = frozenset({"range", "dict", "lipsum", "cycler", "joiner", "namespace"
 
 
 _SAME_ITEMS = frozenset({"selectattr", "rejectattr", "select", "reject", "sort", "list", "reverse"})
+_UNCLOSED = re.compile(r"the block '(\w+)' is not closed")
+_UNKNOWN = re.compile(r"No (filter|test) named '(\w+)'")
 _ENDLESS = re.compile(r"Unexpected end of template.* needs to be closed is '(\w+)'")
 _CURES = (
     ("unexpected '}'", "end each {{ with }} and each {% with %}"),
     ("end of print statement", "end each {{ with }}"),
     ("end of statement block", "end each {% with %}"),
     ("Missing end of comment", "end each {# with #}"),
-    ("No filter named", "use a filter of jinja2"),
     ("Encountered unknown tag", "use a tag of jinja2, and close blocks in the order of opening"),
 )
 
@@ -195,11 +196,8 @@ def syntax_error(source: str) -> tuple[int, str, str] | None:
         assert isinstance(cause, jinja2.TemplateSyntaxError)
         text = str(cause.message).rstrip(".")
         ended = _ENDLESS.search(text)
-        if ended:
-            text, cure = f"the block {ended[1]!r} is not closed", f"write {{% end{ended[1]} %}}"
-        else:
-            cure = next((cure for sign, cure in _CURES if sign in text), "correct it")
-        return cause.lineno, text, cure
+        text = f"the block {ended[1]!r} is not closed" if ended else text
+        return cause.lineno, text, _cure(text)
     return None
 
 
@@ -213,6 +211,29 @@ def prose(source: str) -> list[tuple[int, str]]:
 
 
 # Private functions
+
+
+def _refuse_unknown(parsed: jinja2.nodes.Template) -> None:
+    """Within a condition jinja2 itself looks for filters and tests only when it renders."""
+    import jinja2
+    from jinja2 import nodes
+
+    for use in parsed.find_all((nodes.Filter, nodes.Test)):
+        kind = type(use).__name__.lower()
+        known = _environment().filters if kind == "filter" else _environment().tests
+        if use.name not in known:
+            raise jinja2.TemplateSyntaxError(f"No {kind} named {use.name!r}", use.lineno)
+
+
+def _cure(text: str) -> str:
+    """What to do about a syntax error."""
+    if unclosed := _UNCLOSED.search(text):
+        return f"write {{% end{unclosed[1]} %}}"
+    if unknown := _UNKNOWN.search(text):
+        known = _environment().filters if unknown[1] == "filter" else _environment().tests
+        meant = errors.nearest(unknown[2], known)
+        return f'did you mean "{meant}"?' if meant else f"use a {unknown[1]} of jinja2"
+    return next((cure for sign, cure in _CURES if sign in text), "correct it")
 
 
 def _asked(parsed: jinja2.nodes.Template) -> list[jinja2.nodes.Node]:
@@ -264,6 +285,9 @@ def _parsed(source: str) -> jinja2.nodes.Template:
     import jinja2
 
     try:
-        return _environment().parse(source)
+        parsed = _environment().parse(source)
+        _refuse_unknown(parsed)
+        _environment().compile(source, raw=True)  # finds, for example, a block that is there twice
+        return parsed
     except jinja2.TemplateSyntaxError as error:
         raise errors.TemplateError(f"line {error.lineno}: {error.message}") from error

@@ -6,10 +6,11 @@ import difflib
 import re
 
 from archgraph.graph import design, plan
+from archgraph.llm import secret_options
 from archgraph.spec import architecture, tree
 
 _MODEL_OPTIONS = (
-    "temperature", "top_p", "top_k", "seed", "stop", "timeout", "api_base", "api_key",
+    "temperature", "top_p", "top_k", "seed", "stop", "timeout", "api_base", "api_key_env",
     "api_version", "base_url", "retries", "retry_cap", "extra_body", "extra_headers",
     "reasoning_effort", "presence_penalty", "frequency_penalty", "parallel_tool_calls",
     "tool_choice",
@@ -102,7 +103,7 @@ def cron_lines(found: design.Design) -> None:
             continue
         for field, bounds, name in zip(trigger.at.split(), _CRON, _CRON_FIELDS, strict=True):
             if not all(_cron_part(part, *bounds) for part in field.split(",")):
-                message = f"{field!r} is not a {name}"
+                message = f"{field!r} cannot be the {name}"
                 remedy = f"give *, */n, a number or a range from {bounds[0]} to {bounds[1]}"
                 path = ("threads", thread, "triggers", index, "at")
                 found.report("bad-cron", message, remedy, path)
@@ -123,8 +124,26 @@ def model_options(found: design.Design) -> None:
     for name, thread in found.spec.threads.items():
         for key in thread.options:
             near = difflib.get_close_matches(key, _MODEL_OPTIONS, n=1, cutoff=0.8)
-            if near and key not in _MODEL_OPTIONS:
+            if near and key not in _MODEL_OPTIONS and not secret_options.is_secret(key):
                 path = ("threads", name, "options", key)
                 remedy = f'did you mean "{near[0]}"?'
                 message = f"{key!r} is not a common option of models"
                 found.warn("unknown-option", message, remedy, path, key=True)
+
+
+def secrets(found: design.Design) -> None:
+    """No key or password stands among a thread's options: it would be kept in every agent."""
+    for name, thread in found.spec.threads.items():
+        at: tree.Path = ("threads", name, "options")
+        for place in secret_options.places(thread.options):
+            message = "a key or password would be kept in every agent made of this, in clear"
+            _secret(found, message, (*at, *place))
+        variable = thread.options.get(secret_options.FROM_ENVIRONMENT)
+        if variable is not None and not secret_options.is_variable(variable):
+            message = "`api_key_env` is the name of an environment variable, not the key itself"
+            _secret(found, message, (*at, secret_options.FROM_ENVIRONMENT))
+
+
+def _secret(found: design.Design, message: str, path: tree.Path) -> None:
+    remedy = "put the key into an environment variable and name that: `api_key_env: MY_KEY`"
+    found.report("secret-in-file", message, remedy, path, key=isinstance(path[-1], str))

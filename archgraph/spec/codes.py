@@ -57,6 +57,7 @@ CODES = {
     "unknown-measure": "a measure that the store does not have",
     "unknown-embedder": "no embedder has that name",
     "unknown-option": "a model option that is probably misspelt",
+    "secret-in-file": "a key or password among a model's options",
     "no-threads": "an architecture without a thread cannot act",
     "log-missing": "a thread has no log to keep its messages in",
     "log-ambiguous": "there are several logs and the thread does not say which is its own",

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 import pydantic
 from pydantic_core import PydanticCustomError
 
+from archgraph import errors
+
 DURATION = r"^[1-9][0-9]{0,6}(s|m|h|d)$"
 EVENT = r"^[A-Za-z][A-Za-z0-9_]*\.[a-z_]+$"
 KINDS = ("event", "every", "at", "idle", "crosses", "signal")
@@ -75,6 +77,8 @@ class Trigger(Model):
             return {"event": value}
         if re.fullmatch(EVENT, value):
             hint = {"hint": f"write {{event: {value}}}"}
+        elif errors.nearest(value, ["user_message"]):
+            hint = {"hint": 'did you mean "user_message"?'}
         else:
             hint = {"hint": "write user_message, or a mapping such as {every: 30m}"}
         raise PydanticCustomError("wrong-value", "this is not a trigger", hint)

@@ -55,6 +55,13 @@ F4_NESTED_KEYS = [
       alone=False),
     F("a model option", "{temperature: 0.2}", "{§temprature: 0.2}", "unknown-option",
       'did you mean "temperature"?', severity="warning"),
+    F("a key", "{temperature: 0.2}", "{§api_key: none}", "secret-in-file", "api_key_env"),
+    F("a key in a header", "{temperature: 0.2}", "{extra_headers: {§X-Api-Key: abc}}",
+      "secret-in-file", "api_key_env"),
+    F("a key's text", "{temperature: 0.2}", "{extra_body: {§given: Bearer abc}}",
+      "secret-in-file", "api_key_env"),
+    F("a key for its variable", "{temperature: 0.2}", "{§api_key_env: sk-abc}",
+      "secret-in-file", "api_key_env"),
 ]  # fmt: skip
 
 F5_KINDS = [

@@ -19,7 +19,7 @@ import yaml
 
 from archgraph import errors
 from archgraph.graph import check
-from archgraph.spec import codes
+from archgraph.spec import codes, load
 
 HERE = Path(__file__).parent / "seeded"
 CASES: list[dict[str, Any]] = yaml.safe_load((HERE / "index.yaml").read_text(encoding="utf-8"))
@@ -112,6 +112,85 @@ def test_the_remedy_followed_leaves_nothing_to_say(seeded: Seeded) -> None:
     seeded.broken.write_text(kept + "\n", encoding="utf-8")
     assert _check(seeded.folder / seeded.case["file"]) == []
     seeded.count("repaired")
+
+
+def test_all_faults_of_a_file_are_told_in_one_pass() -> None:
+    file = HERE / "all_at_once.yaml"
+    lines = enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+    expected = [(number, line.partition("# ")[2].split()) for number, line in lines if "# " in line]
+    told = {each.line: each for each in _check(file)}
+    assert len(expected) >= 38
+    assert list(told) == [number for number, _ in expected]
+    assert [told[number].code for number, _ in expected] == [words[0] for _, words in expected]
+    for number, (_, *meant) in expected:
+        assert all(f'did you mean "{name}"?' in told[number].remedy for name in meant)
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        # what stands behind a wrong item of a list keeps its place
+        ("extends: memgpt\nthreads:\n  main:\n    triggers:\n      - 7\n      - {evry: 3 m}\n"
+         "      - {event: window.presure}\n      - user_message\n",
+         ["6:9 triggers[0]", "7:10 triggers[1].evry", "7:16 triggers[1].every",
+          "8:17 triggers[2].event"]),
+        # a thread without a window is still looked at
+        ("extends: memgpt\nthreads:\n  main:\n    context_window: 8k\n    tools: [send_mesage]\n",
+         ["5:21 context_window", "6:13 tools[0]"]),
+        # what is extended cannot be found: only what is wrong in any case is told
+        ("extends: nothing_like_it\nthreads:\n  main:\n    refresh: turns\n    log: recall\n",
+         ["2:10 extends", "5:14 refresh"]),
+        # a misspelt name of what is extended is read as it was meant
+        ("extends: memgtp\nthreads:\n  main:\n    log: recal\n", ["2:10 extends", "5:10 log"]),
+        # a template is not blamed for a misspelt context
+        ("extends: memgpt\nthreads:\n  main:\n    context: [persona, humn, summary, window]\n",
+         ["5:24 context[1]"]),
+    ],
+)  # fmt: skip
+def test_places_do_not_move_and_nothing_echoes(
+    text: str, places: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text("archgraph: 1\n" + text + "name: x\n", encoding="utf-8")
+    told = [
+        f"{each.line}:{each.column} {each.path.removeprefix('threads.main.')}"
+        for each in _check(file)
+    ]
+    assert told == places
+
+
+@pytest.mark.parametrize("name", load.names())
+def test_no_shipped_architecture_is_complained_about(name: str) -> None:
+    told = [each.code for each in check.check(name)]
+    assert told == (["budget-unproven"] if name == "full_context" else [])
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("{{ counts.recal }}", 'did you mean "recall"?'),
+        ("{% for t in tools | sort %}{{ t.verbs }}{% endfor %}", 'did you mean "verb"?'),
+        ("{{ counts.recall }} {{ counts.attic | default(0) }} {{ counts.items() | length }}", ""),
+        (
+            "{{ human | default('') }}{% if counts.x is defined %}{{ counts.x }}{% endif %}",
+            "",
+        ),
+        ("{% if now %}", "write {% endif %}"),
+        ("{{ now", "end each {{ with }}"),
+        ("{% fro tool in tools %}", "use a tag of jinja2"),
+        ("{{ now | uper }}", 'did you mean "upper"?'),
+        ("{{ now | xyzzy }}", "use a filter of jinja2"),
+        ("{% if now is defned %}{% endif %}", 'did you mean "defined"?'),
+    ],
+)
+def test_templates_are_answered_with_a_cure(template: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / "x.jinja2").write_text(template, encoding="utf-8")
+    file = tmp_path / "x.yaml"
+    text = "archgraph: 1\nextends: fixed_window\nname: x\nthreads: {main: {prompt: x.jinja2}}\n"
+    file.write_text(text, encoding="utf-8")
+    told = _check(file)
+    assert [said in each.remedy for each in told] == ([True] if said else []), told
 
 
 def _check(file: Path) -> list[errors.Problem]:
