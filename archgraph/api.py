@@ -218,7 +218,7 @@ def feed(
     fresh = 0
     for count, row in enumerate(rows, 1):
         if row.at is not None:
-            agent.advance_to(row.at)
+            agent.advance_to(row.at, timers=mode != "observe")
         if row.key and agent.accepted(row.key):
             agent.resume()
             continue
@@ -228,7 +228,7 @@ def feed(
             agent.observe(row.text, name=row.name, role=row.role, at=row.at, key=row.key or None)
         else:
             turn = agent.send(row.text, name=row.name, at=row.at, key=row.key or None)
-        agent.work()
+        agent.work(timers=mode != "observe")
         told(count, row, turn)
     return fresh
 
@@ -330,7 +330,8 @@ def blame(agent: agents.Agent, store: str) -> list[Blamed]:
         history = agent.stores[store].records.history(record.id)
         for line, form in block.line_authors(history):
             cause = _message_of(agent, form.turn)
-            found.append(Blamed(line, form.step, form.thread, form.turn, form.created, cause))
+            at = agent.db.value("SELECT at FROM step WHERE id = ?", (form.step,)) or form.created
+            found.append(Blamed(line, form.step, form.thread, form.turn, at, cause))
     return found
 
 

@@ -183,7 +183,10 @@ def _idle(window: Window, kit: tools.Kit) -> Move:
         return Move()
     text = _HEARD if tool.role == tools.REPLY else "anything new"
     given = {"text": text} if tool.text else {}
-    return Move((Call(tool, tools.arguments(tool, False, "Nothing is left to do.", **given)),))
+    arguments = tools.arguments(tool, False, "Nothing is left to do.", **given)
+    if tool.role == tools.PAUSE:  # with nothing to do, rest for as long as one may
+        arguments |= tools.longest(tool)
+    return Move((Call(tool, arguments),))
 
 
 _DEMAND = re.compile(r"\b(?:must|have to|need to) call\b[: ]*(.+)", re.I)

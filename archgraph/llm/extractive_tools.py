@@ -221,6 +221,20 @@ def arguments(tool: Tool, again: bool, thought: str, **given: Any) -> dict[str, 
     return filled
 
 
+def longest(tool: Tool) -> dict[str, int]:
+    """The most that a tool's required numbers may be, as their descriptions say; 60 if unsaid."""
+    found = {}
+    for name, schema in tool.required.items():
+        if schema.get("type") in ("integer", "number"):
+            said = re.search(r"(?:at most|up to|maximum)\D{0,20}(\d+)", _told(schema))
+            found[name] = int(said[1]) if said else 60
+    return found
+
+
+def _told(schema: Mapping[str, Any]) -> str:
+    return str(schema.get("description") or "").lower()
+
+
 def _default(schema: Mapping[str, Any], text: str) -> Any:
     if "default" in schema:
         return schema["default"]

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archgraph import clock, errors
-from archgraph.llm import base, call_ids, litellm_faults, retrying
+from archgraph.llm import base, call_ids, litellm_faults, retrying, secret_options
 from archgraph.messages import Completion, ToolCall, Usage
 
 _ENVIRONMENT = {
@@ -75,8 +75,9 @@ class LitellmGateway:
     """Answers requests through litellm.
 
     Options, of the gateway or of a request (these win): `retries` (4), `timeout` (60, seconds),
-    `retry_cap` (30, the longest wait between attempts in seconds); all others, such as `api_base`,
-    `api_key`, `temperature` or `extra_body`, are passed on to litellm.
+    `retry_cap` (30, the longest wait between attempts in seconds), `api_key_env` (the environment
+    variable that holds the key, read at each call); all others, such as `api_base`, `temperature`
+    or `extra_body`, are passed on to litellm. So is `api_key`, which an architecture may not hold.
     """
 
     def __init__(
@@ -148,7 +149,7 @@ class _Call:
 
     def __init__(self, request: base.Request, options: Mapping[str, Any]) -> None:
         self.request = request
-        self.options = {**options, **request.options}
+        self.options = secret_options.with_key({**options, **request.options})
         self.bounds = _bounds(self.options)
         self.litellm = load()
 

@@ -130,17 +130,24 @@ class Agent:
         self,
         should_yield: Callable[[], bool] = lambda: False,
         watch: world.Watch | None = None,
+        timers: bool = True,
     ) -> None:
-        """Run everything that is due, background threads too, until nothing is or we must yield."""
+        """Run everything that is due, background threads too, until nothing is or we must yield.
+
+        Without `timers` those that are due wait.
+        """
         self.world.watch = watch
         try:
-            self._scheduler.run(background=True, should_yield=should_yield)
+            self._scheduler.run(background=True, should_yield=should_yield, timers=timers)
         finally:
             self.world.watch = None
 
-    def advance_to(self, moment: float) -> None:
-        """Let a virtual clock reach a moment (seconds since 1970); timers fire on the way."""
-        self._scheduler.advance_to(moment)
+    def advance_to(self, moment: float, *, timers: bool = True) -> None:
+        """Let a virtual clock reach a moment (seconds since 1970); timers fire on the way.
+
+        Without `timers` those that fall due wait, and each fires once when it is let.
+        """
+        self._scheduler.advance_to(moment, timers=timers)
 
     def resume(self) -> None:
         """Finish what a killed process left undone of its turn."""

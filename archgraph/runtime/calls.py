@@ -163,7 +163,10 @@ def numbered(completion: Completion, step: int) -> list[ToolCall]:
 def _perform_one(w: world.World, item: Parsed, done: Performed) -> tuple[bool, str]:
     assert item.tool is not None
     if item.tool.control:
-        return True, _control(item, done)
+        try:
+            return True, _control(item, done)
+        except errors.ToolError as error:
+            return False, str(error)
     w.db.execute("SAVEPOINT call")
     try:
         text = _store_verb(w, item)

@@ -246,8 +246,7 @@ class Renderer:
     def _found(self, thread: plans.ThreadPlan, item: plans.ContextItem) -> str:
         """What a search for the user's last message finds, before the model is asked."""
         query = self._last_user(thread)
-        store = cast(Any, self.stores[item.store])
-        lines = store.lines(query, item.k) if query else []
+        lines = self.stores[item.store].lines(query, item.k) if query else []
         return base.cut("\n".join(lines), item.cap, self.count)
 
     def _last_user(self, thread: plans.ThreadPlan) -> str:

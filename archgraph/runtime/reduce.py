@@ -165,7 +165,7 @@ def _measured(plan: plans.Plan, state: AgentState, event: Tick, now: float) -> R
         if value is None:
             continue
         mark, thread = f"crosses:{index}", state.threads[name]
-        if value < trigger.over:
+        if value <= trigger.over:
             rest = tuple(item for item in thread.disarmed if item != mark)
             state = _put(state, name, replace(thread, disarmed=rest))
         elif mark not in thread.disarmed:

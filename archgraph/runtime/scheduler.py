@@ -22,6 +22,10 @@ _PENDING = (
     "SELECT kind, thread, due, background, turn, payload, seq FROM tick "
     "WHERE died IS NULL AND due <= ? {} ORDER BY background, due, seq LIMIT 1"
 )
+_NOT_THE_RUNS = (errors.RecordingMissing, errors.EmbedderMismatch, errors.AgentFileError,
+                 errors.MachineError)  # fmt: skip
+"""Trouble of the machine or the file while a window is made: the step is left to be done."""
+_NO_TIMERS = " AND kind != 'timer'"
 
 
 class Scheduler:
@@ -48,12 +52,19 @@ class Scheduler:
             self._insert(Tick(kind, due=db.now(), payload=payload), key)
         return True
 
-    def run(self, *, background: bool, should_yield: Callable[[], bool] = lambda: False) -> None:
+    def run(
+        self,
+        *,
+        background: bool,
+        should_yield: Callable[[], bool] = lambda: False,
+        timers: bool = True,
+    ) -> None:
         """Work off what is due: foreground only until the turn is over, or background too.
 
         `should_yield` is asked between background steps: true gives way to an arriving message.
+        Without `timers` those that are due wait; each fires once when it is let.
         """
-        while (event := self._next()) is not None:
+        while (event := self._next(timers)) is not None:
             allowed = background or self.state.turn
             if event.background and (not allowed or should_yield()):
                 return
@@ -69,15 +80,16 @@ class Scheduler:
             self.w.db.clock.sleep(max(0.0, due - self.w.db.now()))
             self.run(background=False)
 
-    def advance_to(self, moment: float) -> None:
+    def advance_to(self, moment: float, *, timers: bool = True) -> None:
         """Move a virtual clock to a moment; what falls due on the way is done at its own time."""
         virtual = self.w.db.clock
         if not isinstance(virtual, clock.VirtualClock):
             return
         while True:
-            self.run(background=True)
+            self.run(background=True, timers=timers)
+            kinds = "" if timers else _NO_TIMERS
             due = self.w.db.value(
-                "SELECT min(due) FROM tick WHERE died IS NULL AND due <= ?", (moment,)
+                f"SELECT min(due) FROM tick WHERE died IS NULL AND due <= ? {kinds}", (moment,)
             )
             if due is None or due <= virtual.now():
                 break
@@ -110,10 +122,11 @@ class Scheduler:
         """A transaction whose failure leaves no trace in memory either."""
         return commit.Commit(self)
 
-    def _next(self) -> Tick | None:
+    def _next(self, timers: bool = True) -> Tick | None:
         """The due tick that comes first; input waits until the open turn is over."""
         db = self.w.db
         busy = "AND kind NOT IN ('message', 'observe')" if self.state.turn else ""
+        busy += "" if timers else _NO_TIMERS
         row = db.one(_PENDING.format(busy), (db.now(),))
         if row is None:
             return None
@@ -139,6 +152,11 @@ class Scheduler:
                 replied = self._ask(event)
             except errors.GatewayError as error:
                 self._fail(event, step.text_of(error))
+                return
+            except _NOT_THE_RUNS:
+                raise
+            except Exception as error:  # a plugin's bug or a template's ends the run, not the agent
+                self._fail(event, f"its window cannot be made: {type(error).__name__}: {error}")
                 return
             if replied is None:
                 return

@@ -14,13 +14,11 @@ from typing import Any
 from archgraph import clock, errors
 from archgraph.graph import plan as plans
 from archgraph.llm import base as llm
+from archgraph.llm import secret_options
 from archgraph.messages import Completion
 from archgraph.runtime import calls, context, heartbeat, tick, world
 from archgraph.storage import database, journal
 from archgraph.stores import log
-
-SECRET_OPTIONS = ("api_key", "aws_secret_access_key", "token", "authorization", "extra_headers")
-"""Gateway options that never reach the journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +215,11 @@ def _tool_choice(plan: plans.Plan, thread: plans.ThreadPlan) -> str:
 
 def fixed_part(request: llm.Request) -> str:
     """What of a request repeats from step to step, without secrets, as it goes to the journal."""
-    options = {name: v for name, v in request.options.items() if name not in SECRET_OPTIONS}
+    options = {
+        name: value
+        for name, value in request.options.items()
+        if name != "extra_headers" and not secret_options.is_secret(name)
+    }
     part = {
         "model": request.model,
         "tools": list(request.tools),

@@ -126,6 +126,11 @@ class Store:
         """The store as text in a context window, within the caps of `view` and its options."""
         return "\n".join(record.content for record in self.records.select())
 
+    def lines(self, query: str, k: int) -> list[str]:
+        """At most `k` lines that a search for `query` finds, for `search` in a thread's context."""
+        found = str(getattr(self, "search")(query)).split("\n")  # noqa: B009 - types may lack it
+        return found[: k + 1]  # the first line counts them
+
     def measure(self, name: str) -> float:
         """The present value of one of `measures`."""
         if name == "count":

@@ -270,6 +270,13 @@ class Collection(base.Store):
         found = self.backend.page(only, limit=size, offset=offset, newest=newest)
         return self._listing(found, total, page)
 
+    def lines(self, query: str, k: int) -> builtins.list[str]:
+        """The `k` best records for a query, as lines, oldest first."""
+        found = sorted(
+            (hit.record for hit in self.find(query, k)), key=lambda r: (r.created, r.seq)
+        )
+        return [self._line(record) for record in found]
+
     def _listing(self, found: builtins.list[base.Record], total: int, page: int) -> str:
         if total:
             base.pages(total, page, self.options.page_size)

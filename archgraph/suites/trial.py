@@ -61,12 +61,12 @@ def ingest(
     agent = agents.create(plan, seed=seed, setup=setup)
     for item in items:
         if item.at is not None:
-            agent.advance_to(item.at)
+            agent.advance_to(item.at, timers=mode != "observe")
         if mode == "observe":
             agent.observe(item.text, name=item.name, role=item.role, at=item.at)
         else:
             agent.send(item.text, name=item.name, at=item.at)
-        agent.work()
+        agent.work(timers=mode != "observe")
     return agent
 
 

@@ -5,6 +5,7 @@ The runtime performs them; here they only have their signatures, from which the 
 
 from __future__ import annotations
 
+from archgraph import errors
 from archgraph.tools import base
 
 MAX_PAUSE_MINUTES = 360
@@ -35,7 +36,9 @@ class Control:
         Args:
             minutes: How long to pause, at most 360.
         """
-        return f"Timed heartbeats are paused for {max(0, min(minutes, MAX_PAUSE_MINUTES))} minutes."
+        if minutes < 1:
+            raise errors.ToolError(f"minutes must be at least 1, not {minutes}")
+        return f"Timed heartbeats are paused for {min(minutes, MAX_PAUSE_MINUTES)} minutes."
 
     @base.verb()
     def wait(self, minutes: int = 1) -> str:
