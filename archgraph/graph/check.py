@@ -44,6 +44,7 @@ REFERENCES: tuple[Rule, ...] = (
     rules_threads.context_items,
     rules_threads.cron_lines,
     rules_threads.model_options,
+    rules_threads.secrets,
     rules_templates.missing,
     rules_templates.syntax,
     rules_templates.tool_names,

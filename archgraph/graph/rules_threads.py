@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import re
 
@@ -135,15 +136,18 @@ def secrets(found: design.Design) -> None:
     """No key or password stands among a thread's options: it would be kept in every agent."""
     for name, thread in found.spec.threads.items():
         at: tree.Path = ("threads", name, "options")
-        for place in secret_options.places(thread.options):
+        for place, value in secret_options.places(thread.options):
             message = "a key or password would be kept in every agent made of this, in clear"
-            _secret(found, message, (*at, *place))
+            _secret(found, message, (*at, *place), value)
         variable = thread.options.get(secret_options.FROM_ENVIRONMENT)
         if variable is not None and not secret_options.is_variable(variable):
             message = "`api_key_env` is the name of an environment variable, not the key itself"
-            _secret(found, message, (*at, secret_options.FROM_ENVIRONMENT))
+            _secret(found, message, (*at, secret_options.FROM_ENVIRONMENT), variable)
 
 
-def _secret(found: design.Design, message: str, path: tree.Path) -> None:
+def _secret(found: design.Design, message: str, path: tree.Path, value: object) -> None:
     remedy = "put the key into an environment variable and name that: `api_key_env: MY_KEY`"
-    found.report("secret-in-file", message, remedy, path, key=isinstance(path[-1], str))
+    in_key = isinstance(path[-1], str)
+    told = found.loaded.problem("secret-in-file", message, remedy, path, key=in_key)
+    shown = told.file.replace(str(value), "[hidden]")  # a `--set` is told with what it set
+    found.problems.append(dataclasses.replace(told, file=shown))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from archgraph import api
-from archgraph.storage import database, journal
+from archgraph import api, errors
+from archgraph.storage import journal
 from tests.fake_openai import KEY, Answer, Cut, FakeOpenAI, Hang, Raw, Status, Text
 from tests.runtime_models import wired
 from tests.runtime_models.wired import Wired, act, calls, say
@@ -120,19 +120,28 @@ def test_a_failing_summary_evicts_without_one(openai_server: FakeOpenAI, tmp_pat
     assert len(failed) == len(events) and all("no" in row.reason for row in failed)
 
 
-def test_a_key_in_the_options_reaches_the_provider_and_not_the_journal(
+def test_a_key_from_the_environment_reaches_the_provider_and_no_file(
     openai_server: FakeOpenAI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who writes a key into an architecture has it in the plan; what happened never shows it."""
     monkeypatch.delenv("OPENAI_API_KEY")
-    agent = Wired(openai_server, tmp_path / "a.db", api_key=KEY)
-    agent.send("hello", HOPELESS["401"])
-    turn = agent.send("Are you there?", say("yes"))
-    assert turn.status == "done"
+    agent = Wired(openai_server, tmp_path / "a.db", api_key_env="MY_PROVIDERS")
+    turn = agent.send("too early")
+    assert turn.status == "failed" and "export MY_PROVIDERS=" in turn.reason
+    monkeypatch.setenv("MY_PROVIDERS", KEY)
+    turn = agent.send("hello", HOPELESS["401"])
+    assert turn.status == "failed" and KEY not in turn.reason
+    assert agent.send("Are you there?", say("yes")).status == "done"
     assert openai_server.chats[-1].headers["Authorization"] == f"Bearer {KEY}"
-    dump = database.dump(agent.agent.db)
-    assert not [table for table, rows in dump.items() if table != "meta" and KEY in "".join(rows)]
-    assert KEY not in json.dumps([agent.agent.window(row.id) for row in steps(agent)])
+    assert KEY.encode() not in agent.close()
+
+
+def test_a_key_in_the_options_is_refused_and_not_repeated(
+    openai_server: FakeOpenAI, tmp_path: Path
+) -> None:
+    with pytest.raises(errors.SpecError) as refused:
+        Wired(openai_server, tmp_path / "a.db", api_key=KEY)
+    assert [each.code for each in refused.value.problems] == ["secret-in-file"]
+    assert KEY not in str(refused.value) and not (tmp_path / "a.db").exists()
 
 
 def steps(agent: Wired) -> list[journal.StepRow]:
