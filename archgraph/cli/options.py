@@ -99,8 +99,9 @@ def read_agent(path: str) -> agents.Agent:
     """
     from archgraph import api
 
-    if Path(path).is_file() and not api.is_agent(path):
-        raise errors.AgentFileError(f"{path} is not an agent's file")
+    if Path(path).exists() and not api.is_agent(path):
+        what = "a folder" if Path(path).is_dir() else "not an agent's file"
+        raise errors.AgentFileError(f"{path} is {what}; name an agent's file, such as nadia.db")
     must_exist(path)
     return api.open_agent(path, readonly=True)
 

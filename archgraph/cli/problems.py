@@ -31,15 +31,14 @@ def tell_damage(error: Exception) -> bool:
 
     False if the error is something else, which then is a bug.
     """
-    from archgraph.storage import driver
+    from archgraph.storage import database, driver
 
     if not isinstance(error, driver.driver().module.DatabaseError):
         return False
     out = screen.Screen(err=True)
     out.line(
         out.style("error: ", "bad")
-        + f"the agent's file cannot be used: {error}. If it is damaged, "
-        "go back to a copy; `archgraph doctor` tells whether this machine is at fault"
+        + f"the agent's file cannot be used: {error}; {database.remedy(error)}"
     )
     return True
 

@@ -24,6 +24,11 @@ DURABILITY = {"normal": "NORMAL", "full": "FULL"}
 CHECKPOINT_PAGES = 4000
 """Pages (of 4 KiB) in the WAL before SQLite moves them into the file: fewer, longer pauses."""
 
+_HEADER = 100
+"""Bytes of a SQLite file's header."""
+
+_CONNECTION: Any = {"isolation_level": None, "check_same_thread": False, "timeout": 10}
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -112,7 +117,7 @@ class Database:
             if isinstance(error, driver.driver().module.OperationalError):
                 raise errors.MachineError(
                     f"{self.path} could not be written ({error}); nothing of this commit was "
-                    "kept, all before it is safe. Make room on the disk and open it again"
+                    "kept, all before it is safe. Free some space on the disk and open it again"
                 ) from error
             raise
 
@@ -144,9 +149,10 @@ def create(path: str, *, seed: int, durability: str = "normal") -> Database:
     Raises:
         AgentFileError: the path exists already or cannot be written.
     """
-    if path != ":memory:" and Path(path).exists() and not unfinished(path):
-        raise errors.AgentFileError(f"{path} exists already; choose another name or remove it")
+    if not unfinished(path):
+        _refuse_present(path)
     lock = None if path == ":memory:" else writer_lock.acquire(path)
+    connection = None
     try:
         connection = _connect(path, durability)
         migrations.apply(connection)
@@ -155,9 +161,8 @@ def create(path: str, *, seed: int, durability: str = "normal") -> Database:
         connection.executemany("INSERT OR REPLACE INTO meta(key, value) VALUES (?, ?)", rows)
         connection.execute("COMMIT")
     except driver.driver().module.Error as error:
-        if lock:
-            lock.release()
-        raise errors.AgentFileError(f"cannot make {path}: {error}") from error
+        _undo(connection, path, lock)
+        raise errors.AgentFileError(f"cannot make {path}: {error}; {remedy(error)}") from error
     return Database(connection, path, writable=True, lock=lock)
 
 
@@ -167,7 +172,7 @@ def unfinished(path: str) -> bool:
         return Path(path).is_file()
     module = driver.driver().module
     try:
-        connection = module.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True)
+        connection = _connect_reader(path)
         try:
             ours = connection.execute("PRAGMA application_id").fetchone()[0]
             tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master")]
@@ -191,16 +196,17 @@ def open_file(path: str, *, readonly: bool = False) -> Database:
     """
     if not Path(path).is_file():
         raise errors.AgentFileError(f"there is no agent file {path}")
+    _refuse_foreign(path)
     lock = None if readonly else writer_lock.acquire(path)
     try:
         connection = _connect(path, "normal", readonly=readonly)
-        _check_kind(connection, path, readonly)
+        _check_schema(connection, path, readonly)
         database = Database(connection, path, writable=not readonly, lock=lock)
         _set_durability(connection, database.meta("durability") or "normal")
     except driver.driver().module.Error as error:
         if lock:
             lock.release()
-        raise errors.AgentFileError(f"{path} cannot be read as an agent file: {error}") from error
+        raise _unreadable(path, error) from error
     except BaseException:
         if lock:
             lock.release()
@@ -209,16 +215,35 @@ def open_file(path: str, *, readonly: bool = False) -> Database:
 
 
 def copy(source: Database, path: str) -> Database:
-    """Copy a whole agent file through SQLite's online backup; readers and writers may go on."""
-    if path != ":memory:" and Path(path).exists():
-        raise errors.AgentFileError(f"{path} exists already; choose another name or remove it")
+    """Copy a whole agent file through SQLite's online backup; readers and writers may go on.
+
+    Raises:
+        AgentFileError: the path exists already or cannot be written; nothing is left there.
+    """
+    _refuse_present(path)
     lock = None if path == ":memory:" else writer_lock.acquire(path)
-    durability = source.meta("durability") or "normal"
-    connection = _connect(path, durability)
-    source.connection.backup(connection)
-    if path != ":memory:":
-        connection.execute("PRAGMA journal_mode = WAL")
-    return Database(connection, path, writable=True, lock=lock)
+    connection = None
+    try:
+        connection = _connect(path, source.meta("durability") or "normal")
+        source.connection.backup(connection)
+        if path != ":memory:":
+            connection.execute("PRAGMA journal_mode = WAL")
+        return Database(connection, path, writable=True, lock=lock)
+    except driver.driver().module.Error as error:
+        _undo(connection, path, lock)
+        raise errors.AgentFileError(f"cannot copy to {path}: {error}; {remedy(error)}") from error
+
+
+def remedy(error: Exception) -> str:
+    """What to do about an error of the database."""
+    if "full" in str(error):
+        return "free some space on its disk; what was committed before is safe"
+    if "malformed" in str(error) or "not a database" in str(error):
+        return "it is damaged or was cut off, or is none; go back to a copy"
+    return (
+        "see that the disk has room and that its folder can be written; if the file is damaged, "
+        "go back to a copy. `archgraph doctor` tells whether this machine is at fault"
+    )
 
 
 def dump(database: Database) -> dict[str, list[str]]:
@@ -237,10 +262,7 @@ def dump(database: Database) -> dict[str, list[str]]:
 
 def _connect(path: str, durability: str, *, readonly: bool = False) -> Any:
     found = driver.driver()
-    target = f"{Path(path).absolute().as_uri()}?mode=ro" if readonly else path
-    connection = found.module.connect(
-        target, uri=readonly, isolation_level=None, check_same_thread=False, timeout=10
-    )
+    connection = _connect_reader(path) if readonly else found.module.connect(path, **_CONNECTION)
     found.load_vec(connection)
     if not readonly:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -256,9 +278,77 @@ def _set_durability(connection: Any, durability: str) -> None:
     connection.execute(f"PRAGMA synchronous = {DURABILITY[durability]}")
 
 
-def _check_kind(connection: Any, path: str, readonly: bool) -> None:
-    if connection.execute("PRAGMA application_id").fetchone()[0] != migrations.APPLICATION_ID:
+def _undo(connection: Any, path: str, lock: Any) -> None:
+    """Leave nothing of a file whose making failed."""
+    if connection is not None:
+        connection.close()
+    for rest in ("", "-wal", "-shm"):
+        Path(f"{path}{rest}").unlink(missing_ok=True)
+    if lock:
+        lock.release()
+
+
+def _connect_reader(path: str) -> Any:
+    """A connection that changes nothing.
+
+    Where the folder cannot be written, SQLite cannot share the file with a writer, and there can
+    be none: then it is read as it lies.
+    """
+    module = driver.driver().module
+    address = Path(path).absolute().as_uri()
+    connection = module.connect(f"{address}?mode=ro", uri=True, **_CONNECTION)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except module.OperationalError:
+        connection.close()
+        log = Path(f"{path}-wal")
+        if log.exists() and log.stat().st_size:
+            raise  # commits that are not in the file yet would be missed
+        connection = module.connect(f"{address}?mode=ro&immutable=1", uri=True, **_CONNECTION)
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    return connection
+
+
+def _refuse_present(path: str) -> None:
+    """Refuse to make an agent where something is; never advise to remove what is none."""
+    place = Path(path)
+    if path == ":memory:" or not place.exists():
+        return
+    if place.is_dir():
+        raise errors.AgentFileError(f"{path} is a folder; name a file in it, such as {path}/a.db")
+    try:
+        _refuse_foreign(path)
+    except errors.AgentFileError as error:
+        raise errors.AgentFileError(
+            f"{path} exists already and is no agent's file; choose another name"
+        ) from error
+    raise errors.AgentFileError(f"{path} exists already; choose another name or remove it")
+
+
+def _refuse_foreign(path: str) -> None:
+    """Refuse a file that is not an agent's, before anything is written to it or beside it."""
+    size = Path(path).stat().st_size  # not read: closing it would drop locks of this process
+    if size < _HEADER:
+        what = f"{size} bytes long; if it was longer, go back to a copy" if size else "empty"
+        raise errors.AgentFileError(f"{path} is not an agent's file: it is {what}")
+    module = driver.driver().module
+    try:
+        connection = _connect_reader(path)
+        ours = connection.execute("PRAGMA application_id").fetchone()[0]
+        connection.close()
+    except module.Error as error:
+        raise _unreadable(path, error) from error
+    if ours != migrations.APPLICATION_ID:
         raise errors.AgentFileError(f"{path} is a SQLite file, but not an archgraph agent")
+
+
+def _unreadable(path: str, error: Exception) -> errors.AgentFileError:
+    return errors.AgentFileError(
+        f"{path} cannot be read as an agent file: {error}; {remedy(error)}"
+    )
+
+
+def _check_schema(connection: Any, path: str, readonly: bool) -> None:
     schema = connection.execute("PRAGMA user_version").fetchone()[0]
     if schema > migrations.SCHEMA:
         raise errors.AgentFileError(

@@ -6,6 +6,7 @@ second descriptor of a SQLite file would drop SQLite's own locks.
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -37,14 +38,15 @@ def acquire(path: str) -> WriterLock:
 
     Raises:
         AgentBusy: another process (or another agent of this one) is writing to it.
-        AgentFileError: the folder cannot be written.
+        AgentFileError: the folder is not there, or cannot be written.
+        MachineError: the disk is full.
     """
     beside = Path(f"{path}-lock")
     while True:
         try:
             descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            raise errors.AgentFileError(f"cannot write beside {path}: {error.strerror}") from error
+            raise _refusal(path, error) from error
         if not _try_lock(descriptor):
             holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
             os.close(descriptor)
@@ -54,10 +56,26 @@ def acquire(path: str) -> WriterLock:
                 "`archgraph fork`"
             )
         if _still_there(descriptor, beside):
-            os.truncate(descriptor, 0)
-            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-            return WriterLock(descriptor, beside)
+            held = WriterLock(descriptor, beside)
+            try:
+                os.truncate(descriptor, 0)
+                os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+            except OSError as error:
+                held.release()
+                raise _refusal(path, error) from error
+            return held
         os.close(descriptor)  # the former holder removed the file between our open and lock
+
+
+def _refusal(path: str, error: OSError) -> errors.ArchgraphError:
+    """Why a lock file could not be written, and what to do about it."""
+    folder = Path(path).absolute().parent
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return errors.MachineError(f"no room for {path}: the disk is full; free some space on it")
+    remedy = "an agent needs a folder that can be written; work on a copy elsewhere"
+    if not folder.exists():
+        remedy = f"there is no folder {folder}; make it first"
+    return errors.AgentFileError(f"cannot write beside {path}: {error.strerror}; {remedy}")
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 import textwrap
@@ -18,6 +20,10 @@ from tests.helpers import Script, call
 
 def fresh(path: Any = ":memory:", **more: Any) -> database.Database:
     return database.create(str(path), seed=1, **more)
+
+
+def copied(path: Path) -> database.Database:
+    return database.copy(fresh(), str(path))
 
 
 def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -237,7 +243,68 @@ def test_ids_depend_on_seed_commit_and_ordinal() -> None:
     assert ids(1) == ids(1) and len(set(ids(1) + ids(2))) == 8
 
 
+def test_a_foreign_file_is_not_written_to(tmp_path: Path) -> None:
+    empty, short = tmp_path / "empty.db", tmp_path / "short.db"
+    empty.write_bytes(b"")
+    short.write_bytes(b"SQLite format 3\0" + b"x" * 34)
+    for path, told in ((empty, "it is empty"), (short, "50 bytes long; if it was longer, go back")):
+        before = path.read_bytes()
+        for readonly in (True, False):
+            with pytest.raises(errors.AgentFileError, match=told):
+                database.open_file(str(path), readonly=readonly)
+        assert path.read_bytes() == before
+    assert sorted(tmp_path.iterdir()) == [empty, short]
+
+
+def test_a_truncated_file_is_told_with_a_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    fresh(path).close()
+    path.write_bytes(path.read_bytes()[:6000])
+    with pytest.raises(errors.AgentFileError, match="go back to a copy"):
+        database.open_file(str(path))
+
+
+def test_nothing_that_is_no_agent_is_advised_to_be_removed(tmp_path: Path) -> None:
+    source = tmp_path / "mine.yaml"
+    source.write_text("name: mine\n" * 30, encoding="utf-8")
+    for path, told in ((tmp_path, "is a folder"), (source, "is no agent's file; choose another")):
+        for make in (fresh, copied):
+            with pytest.raises(errors.AgentFileError, match=told) as caught:
+                make(path)
+            assert "remove" not in str(caught.value)
+
+
+def test_an_agent_is_read_where_nothing_can_be_written(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    made = fresh(path)
+    with made.transaction():
+        made.set_meta("kept", "yes")
+    made.close()
+    (tmp_path / "a.db-shm").mkdir()  # as in a read-only folder: SQLite can make no such file
+    reader = database.open_file(str(path), readonly=True)
+    assert reader.meta("kept") == "yes"
+    fork = database.copy(reader, str(tmp_path / "b.db"))
+    assert fork.meta("kept") == "yes"
+    fork.close()
+    reader.close()
+
+
+def test_a_folder_that_is_missing_is_told(tmp_path: Path) -> None:
+    with pytest.raises(errors.AgentFileError, match=r"there is no folder .*nowhere; make it first"):
+        fresh(tmp_path / "nowhere" / "a.db")
+
+
 # A disk that is full
+
+
+def test_a_full_disk_leaves_no_lock_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", refuse)
+    with pytest.raises(errors.MachineError, match="free some space"):
+        writer_lock.acquire(str(tmp_path / "a.db"))
+    assert not list(tmp_path.iterdir())
 
 
 def full(db: database.Database) -> None:
@@ -257,7 +324,7 @@ def test_a_full_disk_loses_the_commit_and_nothing_else(tmp_path: Path) -> None:
     with db.transaction():
         notes.add(records.Record(id="kept", content="x"))
     full(db)
-    with pytest.raises(errors.MachineError, match="Make room on the disk"), db.transaction():
+    with pytest.raises(errors.MachineError, match="Free some space on the disk"), db.transaction():
         for number in range(200):
             notes.add(records.Record(id=str(number), content="y" * 2000))
     assert [r.id for r in notes.select()] == ["kept"] and db.version == 1
