@@ -6,6 +6,7 @@ Called wherever a YAML file or a command names a type. Knows no type itself.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from dataclasses import dataclass
 from importlib import metadata
@@ -36,10 +37,10 @@ class Entry:
         point = metadata.EntryPoint(self.name, self.target, f"archgraph.{self.kind}")
         try:
             return point.load()
-        except (ImportError, AttributeError, SyntaxError) as error:
+        except Exception as error:  # a foreign module may raise anything as it is imported
             raise errors.PluginError(
                 f"the {self.kind[:-1]} {self.name!r} of package {self.package} {self.version} "
-                f"({self.target}) cannot be loaded: {error}"
+                f"({self.target}) cannot be loaded: {type(error).__name__}: {error}"
             ) from error
 
 
@@ -65,6 +66,15 @@ def duplicates(kind: str) -> list[tuple[str, list[Entry]]]:
 def names(kind: str) -> list[str]:
     """The registered names of a kind, sorted."""
     return list(entries(kind))
+
+
+def working(kind: str) -> dict[str, Any]:
+    """The classes of a kind by name, without those whose package cannot be loaded."""
+    found = {}
+    for name in names(kind):
+        with contextlib.suppress(errors.PluginError):
+            found[name] = get(kind, name)
+    return found
 
 
 def get(kind: str, name: str) -> Any:

@@ -74,7 +74,7 @@ def _verbs() -> list[Row]:
     from archgraph.stores import base
     from archgraph.tools import messaging
 
-    groups = {name: base.verbs(registry.get("stores", name)) for name in registry.names("stores")}
+    groups = {name: base.verbs(kind) for name, kind in registry.working("stores").items()}
     groups["(none)"] = messaging.VERBS
     return [
         {

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from archgraph import errors
+from archgraph import errors, registry
 
 _PYTHON = ((3, 11), (3, 14))
 _MINILM = (
@@ -146,6 +146,25 @@ def _shipped() -> Finding:
     return Finding("architectures", ok, f"{len(names)} can be used by name", "" if ok else _AGAIN)
 
 
+def _plugins() -> Finding:
+    foreign = [
+        entry
+        for kind in registry.GROUPS
+        for entry in registry.entries(kind).values()
+        if entry.package != "archgraph"
+    ]
+    broken = []
+    for entry in foreign:
+        try:
+            entry.load()
+        except errors.PluginError as error:
+            broken.append((str(error), entry.package))
+    if not broken:
+        return Finding("plugins", True, f"{len(foreign)} installed, all can be loaded")
+    remedy = f"mend or remove it: pip uninstall {' '.join(sorted({name for _, name in broken}))}"
+    return Finding("plugins", False, "; ".join(text for text, _ in broken), remedy, needed=False)
+
+
 def _folder() -> Finding:
     """Proven by making an agent's file here, with its lock and its WAL."""
     from archgraph.storage import database
@@ -163,5 +182,5 @@ def _folder() -> Finding:
 
 _CHECKS = (
     _archgraph, _python, _sqlite, _vec, _fts5, _litellm, _hashed, _minilm, _tokenizers, _shipped,
-    _folder,
+    _plugins, _folder,
 )  # fmt: skip

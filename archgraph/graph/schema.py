@@ -111,12 +111,11 @@ def _store(definitions: Schema, *, layer: bool) -> Schema:
     """One of the registered store types, told apart by `type`."""
     prefix = "layer." if layer else ""
     branches: list[Schema] = []
-    for name in registry.names("stores"):
-        options = registry.get("stores", name).Options
-        ref = _definition(options, f"{prefix}store.{name}", definitions, layer=layer)
+    for name, store_type in registry.working("stores").items():
+        ref = _definition(store_type.Options, f"{prefix}store.{name}", definitions, layer=layer)
         found = definitions[f"{prefix}store.{name}"]
         found["properties"] = {"type": {"const": name}, **found.get("properties", {})}
-        found["description"] = _about(registry.get("stores", name))
+        found["description"] = _about(store_type)
         if not layer:
             found["required"] = ["type", *found.get("required", [])]
         branches.append(ref)
@@ -130,8 +129,8 @@ def _tool(definitions: Schema, *, layer: bool) -> Schema:
     name = "layer.tool" if layer else "tool"
     ref = _definition(architecture.Tool, name, definitions, layer=layer)
     known = set(messaging.VERBS)
-    for kind in registry.names("stores"):
-        known |= set(stores.verbs(registry.get("stores", kind)))
+    for store_type in registry.working("stores").values():
+        known |= set(stores.verbs(store_type))
     about = definitions[name]["properties"]["verb"].get("description", "")
     enum: Schema = {"enum": sorted(known)}
     definitions[name]["properties"]["verb"] = {"description": about, **_or_parameter(enum)}
