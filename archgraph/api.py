@@ -7,7 +7,6 @@ done below.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from archgraph.graph import compile as compiling
 from archgraph.graph import design
 from archgraph.graph import plan as plans
 from archgraph.spec import load as loading
+from archgraph.spec import transcript as transcripts
 
 if TYPE_CHECKING:
     from archgraph.llm import base as llm
@@ -173,33 +173,16 @@ def is_agent(path: Source) -> bool:
         return file.read(len(SQLITE_HEAD)) == SQLITE_HEAD
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One message of a transcript. `at` is in seconds since 1970."""
-
-    text: str
-    role: str = "user"
-    name: str = ""
-    at: float | None = None
-    key: str = ""
+Row = transcripts.Row
 
 
 def read_transcript(path: Source) -> list[Row]:
     """Read a JSONL transcript: objects with `text`, and `role`, `name`, `time` if known.
 
     Raises:
-        InputError: names the line that is wrong, and how.
+        InputError: names the lines that are wrong, and how.
     """
-    place = Path(path)
-    try:
-        lines = place.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise errors.InputError(f"cannot read {place}: {error}") from error
-    return [
-        _row(line, f"{place}:{n}", f"{place.name}:{n}")
-        for n, line in enumerate(lines, 1)
-        if line.strip()
-    ]
+    return transcripts.read(path)
 
 
 def feed(
@@ -231,6 +214,13 @@ def feed(
         agent.work(timers=mode != "observe")
         told(count, row, turn)
     return fresh
+
+
+def spent(agent: agents.Agent) -> tuple[int, int]:
+    """How many steps an agent has taken so far, and the tokens that they cost."""
+    sum_of = "coalesce(sum(prompt_tokens), 0) + coalesce(sum(completion_tokens), 0)"
+    steps, tokens = agent.db.one(f"SELECT count(*), {sum_of} FROM step")
+    return int(steps), int(tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,35 +331,6 @@ def _message_of(agent: agents.Agent, turn: int | None) -> str:
         "AND json_extract(fields, '$.kind') = 'user' ORDER BY seq LIMIT 1"
     )
     return str(agent.db.value(sql, (turn,)) or "") if turn is not None else ""
-
-
-def _row(line: str, place: str, origin: str) -> Row:
-    try:
-        data = json.loads(line)
-    except ValueError as error:
-        raise errors.InputError(f"{place}: not JSON: {error}") from error
-    if not isinstance(data, dict) or not isinstance(data.get("text"), str):
-        raise errors.InputError(f"{place}: each line must be an object with a `text`")
-    unknown = sorted(set(data) - {"text", "role", "name", "time"})
-    if unknown:
-        hint = errors.suggest(unknown[0], ("text", "role", "name", "time"))
-        raise errors.InputError(f"{place}: unknown key {unknown[0]!r}; {hint}")
-    role = data.get("role", "user")
-    if role not in ("user", "assistant"):
-        raise errors.InputError(f"{place}: role must be user or assistant, not {role!r}")
-    # the line's own digest: another transcript of that name is not taken for this one
-    key = f"{origin}:{hashlib.blake2b(line.strip().encode(), digest_size=6).hexdigest()}"
-    return Row(data["text"], role, str(data.get("name", "")), _moment(data, place), key)
-
-
-def _moment(data: Mapping[str, Any], place: str) -> float | None:
-    time = data.get("time")
-    if time is None or isinstance(time, (int, float)):
-        return time
-    try:
-        return clocks.parse_moment(str(time))
-    except ValueError as error:
-        raise errors.InputError(f"{place}: time must be ISO 8601, not {time!r}") from error
 
 
 def plain(value: Any) -> Any:

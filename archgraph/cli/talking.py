@@ -37,6 +37,8 @@ def send(who: options.Who, text: str, as_json: bool, quiet: bool) -> int:
     an agent's file, the conversation goes on there. `-` reads the text from standard input.
     """
     said = sys.stdin.read() if text == "-" else text
+    if not said.strip():
+        raise errors.InputError("the message is empty: there is nothing to send")
     with who.open() as opened:
         try:
             turn = opened.send(said)
@@ -121,6 +123,7 @@ def feed(
     moving = None if api.is_agent(place) else _clock(clock, rows)
     with who.open(clock=moving) as opened:
         told = _Progress(len(rows), quiet=quiet or as_json)
+        before = api.spent(opened)
         try:
             with told:
                 fresh = api.feed(opened, rows, mode=mode, told=told)
@@ -130,6 +133,7 @@ def feed(
             return INTERRUPTED
         except _ModelGone:
             fresh = told.fresh
+        told.spent = [now - then for now, then in zip(api.spent(opened), before, strict=True)]
         return _fed(told, fresh, len(rows), str(place), as_json=as_json, quiet=quiet)
 
 
@@ -146,10 +150,14 @@ def _clock(wanted: str | None, rows: Sequence[api.Row]) -> Clock:
 def _fed(told: _Progress, fresh: int, total: int, place: str, *, as_json: bool, quiet: bool) -> int:
     out, err = screen.Screen(), screen.Screen(err=True)
     if as_json:
-        out.json({"rows": total, "new": fresh, "failed": told.failed, "agent": place})
+        steps, tokens = told.spent
+        found = {"rows": total, "new": fresh, "failed": told.failed, "agent": place}
+        out.json({**found, "steps": steps, "tokens": tokens})
     elif not quiet:
         known = f", {told.done - fresh:,} known before" if told.done > fresh else ""
-        out.line(f"{screen.plural(total, 'row')}: {fresh:,} new{known}. Kept in {place}")
+        steps, tokens = told.spent
+        cost = f"; {screen.plural(steps, 'step')}, {tokens:,} tokens" if steps else ""
+        out.line(f"{screen.plural(total, 'row')}: {fresh:,} new{known}{cost}. Kept in {place}")
     if told.failed:
         err.line(
             err.style(f"{screen.plural(told.failed, 'turn')} failed; ", "bad")
@@ -170,6 +178,7 @@ class _Progress:
 
     def __init__(self, total: int, *, quiet: bool) -> None:
         self.done = self.fresh = self.failed = self.in_a_row = 0
+        self.spent = [0, 0]
         self.reason = ""
         self._total = total
         self._bar: Any = None

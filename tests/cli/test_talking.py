@@ -77,8 +77,9 @@ def transcript(folder: Path, count: int, name: str = "talk.jsonl") -> str:
 def test_feed_moves_the_virtual_clock_and_skips_what_is_known(tmp_path: Path) -> None:
     rows, file = transcript(tmp_path, 4), str(tmp_path / "a.db")
     told = commands.invoke_json("feed", "memgpt", rows, "--agent", file)
-    assert told == {"rows": 4, "new": 4, "failed": 0, "agent": file}
     journal = commands.invoke_json("journal", file)
+    assert told.pop("tokens") > 4 * 2000
+    assert told == {"rows": 4, "new": 4, "failed": 0, "agent": file, "steps": len(journal["steps"])}
     started = [turn["started"] for turn in journal["turns"] if turn["cause"] == "message"]
     assert [round((b - a) / 86400) for a, b in itertools.pairwise(started)] == [1, 1, 1]
     again = commands.invoke("feed", file, rows)
@@ -166,6 +167,11 @@ def test_an_interrupted_feed_goes_on(tmp_path: Path) -> None:
             json.dump([commands.says("one"), commands.says("two")], model)
         out, err = process.communicate()
     assert (process.returncode, err) == (0, "")
-    assert out == "2 rows: 1 new, 1 known before. Kept in a.db\n"
+    assert out == "2 rows: 1 new, 1 known before; 2 steps, 0 tokens. Kept in a.db\n"
     turns = commands.invoke_json("journal", str(tmp_path / "a.db"))["turns"]
     assert [turn["status"] for turn in turns] == ["done", "done"]
+
+
+def test_an_empty_message_is_not_sent() -> None:
+    assert "the message is empty" in commands.invoke("send", "memgpt", " ", code=1).stderr
+    assert "the message is empty" in commands.invoke("send", "memgpt", "-", code=1).stderr
