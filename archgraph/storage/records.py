@@ -26,11 +26,12 @@ class Record:
     Times are seconds since 1970. `created` and `expired` are when the agent learnt and dropped it
     (transaction time); `valid_from` and `valid_to` when it is true in the world. `thread`, `turn`
     and `step` tell who wrote it; `derived_from` the ids of the records that it was made from;
-    `born` and `died` the commits between which it lives.
+    `born` and `died` the commits between which it lives. A new record needs no `id`: it gets one
+    as it is added.
     """
 
-    id: str
-    content: str
+    id: str = ""
+    content: str = ""
     fields: dict[str, Any] = field(default_factory=dict)
     created: float = 0.0
     expired: float | None = None

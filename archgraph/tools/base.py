@@ -42,14 +42,27 @@ class Verb:
     writes: bool
 
 
-def verb(*, reads: bool = False, writes: bool = False) -> Callable[[Any], Any]:
-    """Mark a method as a verb; its signature and docstring become the tool's schema."""
+@typing.overload
+def verb(method: Callable[..., Any], /) -> Any: ...
+
+
+@typing.overload
+def verb(*, reads: bool = False, writes: bool = False) -> Callable[[Any], Any]: ...
+
+
+def verb(
+    method: Callable[..., Any] | None = None, /, *, reads: bool = False, writes: bool = False
+) -> Any:
+    """Mark a method as a verb; its signature and docstring become the tool's schema.
+
+    Stands above a method as `@verb`, or as `@verb(writes=True)`.
+    """
 
     def mark(method: Any) -> Any:
         method.archgraph_verb = (reads, writes)
         return method
 
-    return mark
+    return mark if method is None else mark(method)
 
 
 def verbs_of(owner: type) -> dict[str, Verb]:
