@@ -310,11 +310,14 @@ def blame(agent: agents.Agent, store: str) -> list[Blamed]:
 
     Raises:
         UnknownName: the agent has no such store.
+        InputError: the store is a view; the message names the store below it.
     """
     from archgraph.stores import block
 
     if store not in agent.stores:
         raise errors.UnknownName("store", store, agent.stores)
+    if over := getattr(agent.stores[store].options, "over", ""):
+        raise errors.InputError(f"{store} is a view over {over}: ask who wrote {over} instead")
     found = []
     for record in agent.stores[store].records.select():
         history = agent.stores[store].records.history(record.id)

@@ -31,10 +31,10 @@ def blame(agent: str, store: str, as_json: bool) -> None:
         out.line(f"{store} is empty")
         return
     out.table(
-        ("line", "step", "thread", "time (UTC)", "because of"),
+        ("step", "thread", "time (UTC)", "because of", "line"),  # the widest last: not padded
         [
-            (screen.clean(each.line), each.step or "at the start", each.thread or "",
-             clock.stamp(each.at)[:16], screen.short(each.message, 60))
+            (each.step or "at the start", each.thread or "", clock.stamp(each.at)[:16],
+             screen.short(each.message, 60), screen.clean(each.line))
             for each in found
         ],
     )  # fmt: skip

@@ -82,8 +82,8 @@ def _show_resolved(out: screen.Screen, arch: str, varied: Sequence[str]) -> None
     from archgraph import api
 
     out.table(
-        ("place", "value", "from"),
-        [(path, screen.clean(str(value)), origin)
+        ("place", "from", "value"),  # the widest last: not padded
+        [(path, origin, screen.clean(str(value)))
          for path, value, origin in api.load(arch, varied).origins()],
     )  # fmt: skip
 

@@ -67,12 +67,21 @@ def _one_store(talk: conversation.Conversation, name: str) -> None:
     if not store.shows_messages:
         talk.out.line(screen.clean(store.render(base.View())) or "(empty)")
         return
-    records = store.records.select()
-    if len(records) > _MESSAGES:
-        talk.out.line(f"(the newest {_MESSAGES} of {len(records):,})", "dim")
-    for record in records[-_MESSAGES:]:
-        kind = record.fields.get("kind", "")
-        talk.out.line(f"{kind}: {screen.short(record.content, 200) or '(calls)'}")
+    messages = _messages(store)
+    if len(messages) > _MESSAGES:
+        talk.out.line(f"(the newest {_MESSAGES} of {len(messages):,})", "dim")
+    for kind, text in messages[-_MESSAGES:]:
+        talk.out.line(f"{kind}: {screen.short(text, 200) or '(calls)'}")
+
+
+def _messages(store: stores.Store) -> list[tuple[str, str]]:
+    """The messages that a log keeps, or that a view shows of it: what each is, and its text."""
+    from archgraph.stores import base
+
+    if getattr(store.options, "over", ""):
+        shown = cast(Any, store).window(base.View())
+        return [(each.wire["role"], str(each.wire.get("content") or "")) for each in shown]
+    return [(each.fields.get("kind", ""), each.content) for each in store.records.select()]
 
 
 def fill(store: stores.Store) -> str:
@@ -108,7 +117,7 @@ def _context(talk: conversation.Conversation, rest: str) -> None:
         [(part.name, f"{part.tokens:,}", f"{part.tokens / room:.0%}") for part in window.parts],
     )
     if full:
-        journal.show_window(talk.out, {"messages": window.messages})
+        journal.show_messages(talk.out, window.messages)
     else:
         talk.out.line(f"its text: /context {thread} full", "dim")
 

@@ -48,7 +48,17 @@ def show_window(out: screen.Screen, request: Mapping[str, Any], *, as_json: bool
     if as_json:
         out.json(request)
         return
-    for message in request["messages"]:
+    show_messages(out, request["messages"])
+    tools = [tool["function"]["name"] for tool in request.get("tools") or ()]
+    rest = {k: v for k, v in request.items() if k not in ("messages", "tools") and v}
+    out.line("--- the rest of the request", "name")
+    out.line("".join(f"{name}: {value}\n" for name, value in rest.items()) + "tools: "
+             + (", ".join(tools) or "none"))  # fmt: skip
+
+
+def show_messages(out: screen.Screen, messages: Sequence[Mapping[str, Any]]) -> None:
+    """Show the messages of a request for reading."""
+    for message in messages:
         of = f" {message['tool_call_id']}" if message.get("tool_call_id") else ""
         named = f" {message['name']}" if message.get("name") else ""
         out.line(f"--- {message['role']}{named}{of}", "name")
@@ -57,11 +67,6 @@ def show_window(out: screen.Screen, request: Mapping[str, Any], *, as_json: bool
         for call in message.get("tool_calls") or ():
             made = call["function"]
             out.line(f"→ {made['name']}({screen.clean(made['arguments'])}) {call['id']}", "dim")
-    tools = [tool["function"]["name"] for tool in request.get("tools") or ()]
-    rest = {k: v for k, v in request.items() if k not in ("messages", "tools") and v}
-    out.line("--- the rest of the request", "name")
-    out.line("".join(f"{name}: {value}\n" for name, value in rest.items()) + "tools: "
-             + (", ".join(tools) or "none"))  # fmt: skip
 
 
 def show_step(

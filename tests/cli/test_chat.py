@@ -127,13 +127,18 @@ def test_control_characters_do_not_reach_the_terminal(tmp_path: Path) -> None:
 
 def test_memory_context_and_step(tmp_path: Path) -> None:
     said = "I keep bees.\n/memory\n/memory recall\n/context\n/context main full\n/step\n/step 1\n"
+    said += "/memory window\n"
     shown = chat(tmp_path, said, commands.notes("Keeps bees."), commands.says("Noted."))
     parts = shown.split("\n> /")
     assert "11 of 2,000 characters (1%)" in parts[1] and "human:\nKeeps bees." in parts[1]
     assert "user: I keep bees." in parts[2]
     assert "schemas of 8 tools" in parts[3] and "kept for the answer" in parts[3]
     assert "--- system" in parts[4] and "Keeps bees." in parts[4]
+    assert "tools: none" not in parts[4]
     assert "step 2 of turn 1" in parts[5] and "step 1 of turn 1" in parts[6]
+    window = parts[7].splitlines()
+    assert "a view of" in window[1] and all(line.partition(": ")[0] for line in window[2:])
+    assert any(line.startswith("user: ") and "I keep bees." in line for line in window)
 
 
 def test_context_adds_up_to_the_window(tmp_path: Path) -> None:

@@ -112,6 +112,15 @@ def test_blame(file: str) -> None:
     assert "at the start" in persona
     assert 'did you mean "human"?' in commands.invoke("blame", file, "humn", code=1).stderr
     assert commands.invoke("blame", file, "archival").stdout == "archival is empty\n"
+    view = commands.invoke("blame", file, "window", code=1).stderr
+    assert "window is a view over recall: ask who wrote recall instead" in view
+
+
+def test_a_long_line_does_not_widen_the_others(tmp_path: Path) -> None:
+    file = str(tmp_path / "long.db")
+    commands.invoke("send", "memgpt", "I keep " + "bees " * 300, "--agent", file)
+    lines = commands.invoke("blame", file, "recall").stdout.splitlines()
+    assert min(map(len, lines)) < 200 and max(map(len, lines)) > 1500
 
 
 def test_fork_at_a_step_has_the_memory_of_that_step(file: str, tmp_path: Path) -> None:
