@@ -109,7 +109,7 @@ def perform(
         verb = item.tool.verb if item.tool else ""
         signature = "" if ok else f"{name}:{item.call.arguments}"
         done.results.append(ToolResult(item.call.id, name, ok, text))
-        done.calls.append(tick.Call(name, verb, ok, item.heartbeat, signature))
+        done.calls.append(tick.Call(name, verb, ok, item.heartbeat, signature, "" if ok else text))
     return done
 
 

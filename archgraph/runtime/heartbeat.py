@@ -12,6 +12,9 @@ from dataclasses import dataclass, replace
 from archgraph.graph import plan as plans
 from archgraph.runtime import tick
 
+_SHOWN = 200
+"""Characters of a failure that are told as the reason of a failed turn."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -56,13 +59,12 @@ def verdict(
     open_items: Mapping[str, float],
 ) -> Verdict:
     """Decide after a step. `open_items` are the `open` measures of stores, by store."""
-    rule = thread.heartbeat
     if outcome.wait_minutes:
-        return _bounded(rule, after, Verdict(True))
+        return _bounded(thread, after, outcome, Verdict(True))
     if unheard(plan, thread, outcome):
-        return _bounded(rule, after, Verdict(True, nudge=_call_a_tool(plan, thread)))
+        return _bounded(thread, after, outcome, Verdict(True, nudge=_call_a_tool(plan, thread)))
     wanted = _wanted(plan, thread, after, outcome, open_items)
-    return _bounded(rule, after, wanted) if wanted.go_on else wanted
+    return _bounded(thread, after, outcome, wanted) if wanted.go_on else wanted
 
 
 def unheard(plan: plans.Plan, thread: plans.ThreadPlan, outcome: tick.Outcome) -> bool:
@@ -110,14 +112,36 @@ def _asked(thread: plans.ThreadPlan, outcome: tick.Outcome, by_tool: bool) -> bo
     )
 
 
-def _bounded(rule: plans.HeartbeatPlan, after: tick.ThreadState, wanted: Verdict) -> Verdict:
+def _bounded(
+    thread: plans.ThreadPlan, after: tick.ThreadState, outcome: tick.Outcome, wanted: Verdict
+) -> Verdict:
+    rule = thread.heartbeat
     if after.failures >= rule.max_failures:
-        return Verdict(False, f"{after.failures} failed steps in a row")
+        why = _last_failure(thread, outcome)
+        return Verdict(False, f"{after.failures} failed steps in a row{why}")
     if after.repeats >= rule.max_repeats:
-        return Verdict(False, f"the same failing call {after.repeats} times")
+        why = _last_failure(thread, outcome)
+        return Verdict(False, f"the same failing call {after.repeats} times{why}")
     if after.steps >= rule.max_steps:
-        return Verdict(False, f"max_steps ({rule.max_steps}) reached")
+        return Verdict(False, f"max_steps ({rule.max_steps}) reached; heartbeat.max_steps sets it")
     return wanted
+
+
+def _last_failure(thread: plans.ThreadPlan, outcome: tick.Outcome) -> str:
+    """What went wrong last, and what may help, for whoever reads why a turn failed."""
+    failed = [call for call in outcome.calls if not call.ok]
+    if failed:
+        text = f"; the last: {failed[-1].tool}: {_short(failed[-1].error)}"
+        return f"{text}; try another model, or say more in the prompt {thread.prompt}"
+    text = f"; the model answered without calling a tool, the last time: {_short(outcome.said)!r}"
+    if thread.protocol == "text":
+        return f"{text}; try another model"
+    return f"{text}; a model that cannot call tools needs `protocol: text` in its thread"
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}..."
 
 
 def _call_a_tool(plan: plans.Plan, thread: plans.ThreadPlan) -> str:

@@ -144,7 +144,9 @@ def apply(
             for ordinal, result in enumerate(done.results)
         ],
     )
-    outcome = tick.Outcome(tuple(done.calls), not numbered, done.pause_minutes, done.wait_minutes)
+    outcome = tick.Outcome(
+        tuple(done.calls), not numbered, done.pause_minutes, done.wait_minutes, completion.text
+    )
     return outcome, done
 
 

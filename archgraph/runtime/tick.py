@@ -44,23 +44,31 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What one tool call of a step came to, as far as the reducer cares."""
+    """What one tool call of a step came to, as far as the reducer cares.
+
+    `error` is what the model was told of a call that failed.
+    """
 
     tool: str
     verb: str
     ok: bool
     heartbeat: bool = False
     signature: str = ""
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a step came to. `text` tells that the model answered without calling a tool."""
+    """What a step came to. `text` tells that the model answered without calling a tool.
+
+    `said` is what it wrote then.
+    """
 
     calls: tuple[Call, ...] = ()
     text: bool = False
     pause_minutes: int = 0
     wait_minutes: int = 0
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,9 +77,10 @@ def test_bad_output_comes_back_as_a_failed_result_and_the_model_may_mend_it(what
 
 @pytest.mark.parametrize("what", BAD)
 def test_the_same_failing_call_again_and_again_ends_the_turn(what: str) -> None:
-    bad, _ = BAD[what]
+    bad, told = BAD[what]
     turn, gateway, agent = talk(*[bad] * 9)
     assert turn.status == "failed" and "same failing call" in turn.reason
+    assert told in turn.reason and len(turn.reason) < 400
     assert turn.steps == made().threads["main"].heartbeat.max_repeats
     gateway.items = [SAID]
     assert agent.send("still there?").replies == ("hi",)
@@ -89,6 +90,12 @@ def test_different_failing_calls_end_the_turn_at_max_failures() -> None:
     turn, _, _ = talk(*[call("nope", n=n) for n in range(9)])
     assert turn.status == "failed" and turn.steps == 3
     assert "3 failed steps in a row" in turn.reason
+
+
+def test_a_model_that_only_writes_text_is_quoted_with_what_may_help() -> None:
+    turn, _, _ = talk(*[Completion(text=f"I would rather\nchat, {n}") for n in range(9)])
+    assert turn.status == "failed" and turn.steps == 3
+    assert "'I would rather chat, 2'" in turn.reason and "`protocol: text`" in turn.reason
 
 
 def test_a_good_step_in_between_begins_the_count_of_failures_anew() -> None:
@@ -121,7 +128,10 @@ def test_a_run_ends_at_max_steps() -> None:
     )
     assert (turn.status, turn.steps) == ("failed", 4) and "max_steps (4)" in turn.reason
     (event,) = journal.events(agent.db, "name = 'run.failed'")
-    assert event.payload == {"thread": "main", "reason": "max_steps (4) reached"}
+    assert event.payload == {
+        "thread": "main",
+        "reason": "max_steps (4) reached; heartbeat.max_steps sets it",
+    }
 
 
 def test_one_bad_call_among_good_ones_fails_alone() -> None:
