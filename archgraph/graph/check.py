@@ -43,6 +43,7 @@ REFERENCES: tuple[Rule, ...] = (
     rules_stores.doubts,
     rules_threads.context_items,
     rules_threads.cron_lines,
+    rules_threads.model_names,
     rules_threads.model_options,
     rules_threads.secrets,
     rules_templates.missing,

@@ -120,6 +120,16 @@ def _cron_part(part: str, low: int, high: int) -> bool:
     return inside and ordered and step != 0
 
 
+def model_names(found: design.Design) -> None:
+    """A model is named with its provider; whether that provider exists is seen at the call."""
+    for name, thread in found.spec.threads.items():
+        provider, _, rest = thread.model.partition("/")
+        if not provider or not rest:
+            message = f"the model {thread.model!r} is not named as provider/name"
+            remedy = "write for example openai/gpt-4o-mini or offline/extractive"
+            found.warn("model-name", message, remedy, ("threads", name, "model"))
+
+
 def model_options(found: design.Design) -> None:
     """A model option that is nearly one of the common ones is probably misspelt."""
     for name, thread in found.spec.threads.items():

@@ -20,12 +20,12 @@ def open_gateway(model: str, options: Mapping[str, Any] | None = None) -> base.G
     """The gateway for a full model name, for example `offline/extractive` or `openai/gpt-4o`.
 
     Raises:
-        InputError: the name is empty, or only a gateway's own name.
+        InputError: the name is empty, or nothing stands behind its slash.
         PluginError: the gateway's package cannot be loaded.
     """
     first, _, rest = model.partition("/")
     known = registry.entries("gateways")
-    if not model or (first in known and not rest):
+    if not first or (not rest and (first in known or first != model)):
         raise errors.InputError(
             f"model {model!r} is not complete; write for example offline/extractive, "
             "openai/gpt-4o-mini or scripted/<path>"

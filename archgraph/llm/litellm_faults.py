@@ -46,6 +46,9 @@ def translate(
     status = getattr(error, "status_code", None)
     status = status if isinstance(status, int) else 0
     said = redact(_said(str(error)), options)
+    if "Provider NOT provided" in said:
+        text = f"litellm knows no provider for the model {model!r}; write it as provider/name, "
+        return errors.GatewayError(f"{text}for example openai/gpt-4o-mini")
     wait = retry_after(getattr(error, "litellm_response_headers", None) or {})
     if "ContextWindowExceededError" in names or status == 413 or _is_overflow(status, said):
         return errors.ContextOverflow(f"{model}: the request is too large: {said}")
@@ -123,10 +126,11 @@ def _trouble(status: int, said: str) -> str:
 
 
 def _remedy(status: int, said: str) -> str:
-    if "Provider NOT provided" in said:
-        return "; write the model as provider/name, for example openai/gpt-4o-mini"
     if status in (401, 403) or "api_key" in said:
-        return "; check option `api_key` or the environment variable with the provider's key"
+        return (
+            "; check the environment variable with the provider's key (option `api_key_env` may "
+            "name another)"
+        )
     if status == 404:
         return "; check the model's name and option `api_base`"
     return f" ({status})" if status else ""

@@ -152,6 +152,12 @@ class _Call:
         self.options = secret_options.with_key({**options, **request.options})
         self.bounds = _bounds(self.options)
         self.litellm = load()
+        missing = _missing_key(self.litellm, request.model, self.options)
+        if missing:
+            raise errors.GatewayError(
+                f"{request.model}: there is no key: the environment variable {missing} is not set; "
+                f"set it (export {missing}=...), or name another with option `api_key_env`"
+            )
 
     def complete(self) -> Completion:
         """Ask once for the whole answer."""
@@ -224,6 +230,24 @@ class _Call:
             body = {"messages": list(request.messages)}
             arguments["extra_body"] = {**(arguments.get("extra_body") or {}), **body}
         return arguments
+
+
+def _missing_key(litellm: Any, model: str, options: Mapping[str, Any]) -> str:
+    """The variable that must hold the provider's key and is not set; "" unless that is certain.
+
+    A server of one's own may need none, and some providers take other credentials.
+    """
+    if {"api_key", "api_base", "base_url", "extra_headers"} & options.keys():
+        return ""
+    try:
+        missing: list[str] = litellm.validate_environment(model)["missing_keys"]
+    except Exception:  # an unknown model: the call itself says so, in better words
+        return ""
+    if len(missing) != 1 or not missing[0].endswith("_API_KEY"):
+        return ""
+    prefix = missing[0].removesuffix("API_KEY")
+    others = ("API_BASE", "BASE_URL", "AUTH_TOKEN", "TOKEN")
+    return "" if any(os.environ.get(prefix + each) for each in others) else missing[0]
 
 
 @dataclass(frozen=True, slots=True)

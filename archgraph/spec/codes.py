@@ -56,6 +56,7 @@ CODES = {
     "unknown-event": "an event that the node does not have",
     "unknown-measure": "a measure that the store does not have",
     "unknown-embedder": "no embedder has that name",
+    "model-name": "a model that is not named as provider/name",
     "unknown-option": "a model option that is probably misspelt",
     "secret-in-file": "a key or password among a model's options",
     "no-threads": "an architecture without a thread cannot act",

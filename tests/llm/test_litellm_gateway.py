@@ -380,3 +380,42 @@ def test_a_process_is_quiet_and_looks_nothing_up(openai_server: FakeOpenAI, tmp_
         text=True,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+# Names and keys that are missing
+
+
+def asked(model: str, **options: object) -> base.Request:
+    return base.Request(model, messages=[{"role": "user", "content": "hi"}], options=options)
+
+
+@both
+@pytest.mark.parametrize(
+    ("model", "variable"),
+    [("openai/gpt-4o-mini", "OPENAI_API_KEY"), ("groq/llama", "GROQ_API_KEY")],
+)
+def test_a_missing_key_is_named_at_once(
+    monkeypatch: pytest.MonkeyPatch, way: str, model: str, variable: str
+) -> None:
+    monkeypatch.delenv(variable, raising=False)
+    pauses: list[float] = []
+    gateway = litellm_gateway.LitellmGateway(pause=pauses.append)
+    with pytest.raises(errors.GatewayError, match=f"{variable} is not set") as caught:
+        gateway.complete(asked(model)) if way == "complete" else next(gateway.stream(asked(model)))
+    assert "api_key_env" in str(caught.value) and pauses == []
+
+
+def test_a_server_of_ones_own_needs_no_key(
+    openai_server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    openai_server.queue(Text("here"))
+    gateway = litellm_gateway.LitellmGateway({"api_base": openai_server.url})
+    assert gateway.complete(asked("openai/tiny")).text == "here"
+
+
+@pytest.mark.parametrize("model", ["gpt4", "nope/foo"])
+def test_an_unknown_provider_is_told_in_our_words(model: str) -> None:
+    with pytest.raises(errors.GatewayError, match="knows no provider") as caught:
+        litellm_gateway.LitellmGateway().complete(asked(model))
+    assert "provider/name" in str(caught.value) and "docs.litellm.ai" not in str(caught.value)

@@ -55,6 +55,8 @@ F4_NESTED_KEYS = [
       alone=False),
     F("a model option", "{temperature: 0.2}", "{§temprature: 0.2}", "unknown-option",
       'did you mean "temperature"?', severity="warning"),
+    F("a model without its provider", '    model: "${model}"', "    model: §gpt4",
+      "model-name", "provider/name", severity="warning"),
     F("a key", "{temperature: 0.2}", "{§api_key: none}", "secret-in-file", "api_key_env"),
     F("a key in a header", "{temperature: 0.2}", "{extra_headers: {§X-Api-Key: abc}}",
       "secret-in-file", "api_key_env"),
