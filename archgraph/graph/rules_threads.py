@@ -126,7 +126,7 @@ def model_names(found: design.Design) -> None:
         provider, _, rest = thread.model.partition("/")
         if not provider or not rest:
             message = f"the model {thread.model!r} is not named as provider/name"
-            remedy = "write for example openai/gpt-4o-mini or offline/extractive"
+            remedy = "write provider/name, for example openai/gpt-4o-mini"
             found.warn("model-name", message, remedy, ("threads", name, "model"))
 
 
