@@ -75,7 +75,7 @@ def _schema_tokens(schemas: str) -> int:
     return tokens.counter(NAME).count_tools(json.loads(schemas))
 
 
-@functools.lru_cache(maxsize=20_000)
+@functools.lru_cache(maxsize=4_000)
 def _message_tokens(content: str, name: str, calls: tuple[tuple[str, str], ...]) -> int:
     message: Wire = {"content": content, "name": name}
     message["tool_calls"] = [{"function": {"name": n, "arguments": a}} for n, a in calls]

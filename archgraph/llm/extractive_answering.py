@@ -84,7 +84,7 @@ def question_in(message: str) -> Question | None:
     return _understand(text, bool(_CHAINED.search(message)))
 
 
-@functools.lru_cache(maxsize=1_000)
+@functools.lru_cache(maxsize=64)
 def says_to_follow(prompt: str) -> bool:
     """Whether instructions tell to look a found value up in turn."""
     return bool(_CHAINED_PROMPT.search(prompt))

@@ -178,7 +178,7 @@ def _event(message: Wire) -> Event:
     return _read_message(role, plain(message.get("content")), str(message.get("name") or ""))
 
 
-@functools.lru_cache(maxsize=20_000)
+@functools.lru_cache(maxsize=4_000)
 def _read_message(role: str, content: str, name: str) -> Event:
     data = _json(content)
     packed = data if isinstance(data, dict) else {}
@@ -258,7 +258,7 @@ _METER = re.compile(r"(\d[\d,]*)\s*/\s*(\d[\d,]*)")
 _LIMIT = re.compile(r"limit\W{1,3}(\d+)", re.I)
 
 
-@functools.lru_cache(maxsize=2_000)
+@functools.lru_cache(maxsize=256)
 def sections(text: str) -> tuple[Block, ...]:
     """The sections of a prompt that hold memory: tagged ones, and untagged lines with a time."""
     found: list[Block] = []
@@ -304,7 +304,7 @@ _SPEAKER = re.compile(
 )
 
 
-@functools.lru_cache(maxsize=20_000)
+@functools.lru_cache(maxsize=4_000)
 def records(text: str, speaker: str = "", at: float | None = None) -> tuple[Unit, ...]:
     """The sentences of a text, each knowing its record: a list item, or a line."""
     found: list[Unit] = []

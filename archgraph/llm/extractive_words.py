@@ -74,7 +74,7 @@ def root(word: str) -> str:
     return porter.stem(word)
 
 
-@functools.lru_cache(maxsize=20_000)
+@functools.lru_cache(maxsize=8_000)
 def stems(text: str) -> frozenset[str]:
     """The bases of the words that carry content."""
     return frozenset(root(word) for word in WORD.findall(text) if not is_stop(word))
@@ -93,7 +93,7 @@ def terms(text: str) -> tuple[str, ...]:
     return tuple(plain or content)
 
 
-@functools.lru_cache(maxsize=20_000)
+@functools.lru_cache(maxsize=4_000)
 def sentences(text: str) -> tuple[str, ...]:
     """The sentences of a text; a line break ends a sentence."""
     found: list[str] = []
@@ -105,7 +105,7 @@ def sentences(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-@functools.lru_cache(maxsize=20_000)
+@functools.lru_cache(maxsize=8_000)
 def flat(text: str) -> str:
     """The form in which texts are compared: case, white space and Unicode form do not count."""
     return " ".join(unicodedata.normalize("NFC", text).casefold().split())
