@@ -14,7 +14,8 @@ def chat(who: options.Who, quiet: bool) -> int:
     """Talk with an agent, and look into it while you do: type /help there.
 
     With an architecture the agent lives in memory until you leave, unless --agent names a file.
-    With an agent's file, the conversation goes on there. Ctrl-D leaves.
+    With an agent's file, the conversation goes on there. Ctrl-C stops a turn and clears
+    a line; Ctrl-D leaves.
     """
     from archgraph.cli import chat_verbs, conversation
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from archgraph.runtime import agent as agents
 
 FAILED = 3
+_PROMPT = "> "
 _LEAST_WAIT = 0.2
 """Seconds between looks for due work, so that waiting costs nothing."""
 
@@ -61,7 +62,7 @@ class Conversation:
         else:
             turns = screen.plural(self.agent.state.turns, "turn")
             out.line(f"Kept in {self.agent.db.path}; {turns} so far.", "dim")
-        out.line("/help lists what you can ask for; ctrl-D leaves.", "dim")
+        out.line("/help lists what you can ask for; ctrl-C stops a turn, ctrl-D leaves.", "dim")
 
     def run(self, perform: Callable[[str], bool]) -> int:
         """Talk until the person leaves.
@@ -70,7 +71,7 @@ class Conversation:
             perform: does what a line that begins with a slash asks for; true ends it all.
         """
         self._finish_open_turn()
-        while (line := self._next_line()) is not None:
+        while (line := self._line()) is not None:
             said = line.strip()
             if not said:
                 continue
@@ -86,9 +87,16 @@ class Conversation:
         return FAILED if self.failed and not self.lines.typed else 0
 
     def say(self, text: str) -> None:
-        """Send a message and show the turn that it makes."""
+        """Send a message and show the turn that it makes; ctrl-C takes it back."""
         self.voice.fault = ""
-        turn = self.agent.send(text, watch=self.voice.notice)
+        before = self._last_message()
+        try:
+            turn = self.agent.send(text, watch=self.voice.notice)
+        except KeyboardInterrupt:
+            if not self.lines.typed:
+                raise
+            self._stop(before)
+            return
         self.voice.end()
         self.failed = turn.status == "failed"
         if self.failed:
@@ -109,6 +117,42 @@ class Conversation:
                 self.agent.world.watch = None
                 self.voice.end()
 
+    def _last_message(self) -> int:
+        sql = "SELECT max(seq) FROM tick WHERE kind = 'message'"
+        return int(self.agent.db.value(sql) or 0)
+
+    def _stop(self, before: int) -> None:
+        """End the turn that was interrupted: what was said since `before` is taken back."""
+        from archgraph import api
+
+        self.voice.end()
+        self._renew()
+        if self._last_message() > before:
+            agent, _ = api.take_back(self.agent)
+            self.become(agent)
+        told = "Stopped: your message is taken back with all it caused; arrow up brings it back."
+        self.out.line(f"\n{told}", "dim")
+
+    def _renew(self) -> None:
+        """An agent as its file has it: what was in memory of an interrupted step is dropped."""
+        from archgraph.runtime import agent as agents
+
+        self.become(agents.Agent(self.agent.plan, self.agent.db, self.agent.setup))
+
+    def _line(self) -> str | None:
+        """The next line; on a terminal, ctrl-C clears the one that is being typed."""
+        while True:
+            try:
+                return self._next_line()
+            except KeyboardInterrupt:
+                if not self.lines.typed:
+                    raise
+                self.voice.end()
+                self._renew()
+                self.out.line("\n(ctrl-D or /quit leaves)", "dim")
+            finally:
+                self.lines.rest()
+
     def _next_line(self) -> str | None:
         """The next line; background threads work until it is there."""
         self._prompt()
@@ -119,7 +163,7 @@ class Conversation:
                 self._prompt()
             if self.lines.waiting(self._until_due()):
                 break
-        line = self.lines.read()
+        line = self.lines.read(self.out.style(_PROMPT, "bold"))
         if line is not None and not self.lines.typed:
             self.out.line(f"> {line}", "bold")  # what a terminal would have echoed
         return line
@@ -147,4 +191,5 @@ class Conversation:
 
     def _prompt(self) -> None:
         if self.lines.typed:
-            self.out.piece("> ", "bold")
+            self.lines.listen()
+            self.out.piece(_PROMPT, "bold")

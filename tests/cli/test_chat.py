@@ -239,7 +239,7 @@ def test_terminal_shows_thoughts_dimmed_and_ctrl_d_leaves(tmp_path: Path) -> Non
         assert terminal.process.wait(30) == 0
 
 
-def test_ctrl_c_in_a_turn_keeps_the_message(tmp_path: Path) -> None:
+def test_ctrl_c_in_a_turn_stops_it_and_stays(tmp_path: Path) -> None:
     pipe = tmp_path / "slow"
     os.mkfifo(pipe)
     options = ("--agent", "a.db", "--model", f"scripted/{pipe}")
@@ -248,12 +248,12 @@ def test_ctrl_c_in_a_turn_keeps_the_message(tmp_path: Path) -> None:
         terminal.type("Remember the bees.\n")
         with pipe.open("w"):  # returns when the agent is waiting for its model
             terminal.process.send_signal(signal.SIGINT)
-            assert "Traceback" not in terminal.until("archgraph chat a.db")
-            assert terminal.process.wait(30) == 130
-    with Terminal("chat", "a.db", folder=tmp_path) as terminal:
-        terminal.until("Finishing the turn that was interrupted")
+            assert "Traceback" not in terminal.until("taken back")
+        terminal.until(PROMPT)
+        terminal.type("\x1b[A\n")  # arrow up
         with pipe.open("w") as model:
             json.dump([commands.says("I will.")], model)
+        terminal.until("Remember the bees.")
         terminal.until("I will.")
         terminal.until(PROMPT)
         terminal.type("\x04")
@@ -261,12 +261,23 @@ def test_ctrl_c_in_a_turn_keeps_the_message(tmp_path: Path) -> None:
     assert len(commands.invoke_json("journal", str(tmp_path / "a.db"))["turns"]) == 1
 
 
-def test_ctrl_c_at_the_prompt_loses_nothing(tmp_path: Path) -> None:
-    with Terminal("chat", "memgpt", "--agent", "a.db", folder=tmp_path) as terminal:
+def test_ctrl_c_at_the_prompt_clears_the_line(tmp_path: Path) -> None:
+    model = commands.script(tmp_path, commands.says("Hello."))
+    options = ("--agent", "a.db", "--model", model)
+    with Terminal("chat", "memgpt", *options, folder=tmp_path) as terminal:
         terminal.until(PROMPT)
+        terminal.type("half a li")
+        terminal.until("half a li")
         terminal.process.send_signal(signal.SIGINT)
-        assert "safe" not in terminal.until("Nothing is lost")
-        assert terminal.process.wait(30) == 130
+        terminal.until("ctrl-D or /quit leaves")
+        terminal.until(PROMPT)
+        terminal.type("hxi\x1b[D\x7f\n")  # arrow left, backspace
+        terminal.until("Hello.")
+        terminal.until(PROMPT)
+        terminal.type("\x04")
+        assert terminal.process.wait(30) == 0
+    said = commands.invoke_json("journal", str(tmp_path / "a.db"), "--turn", "1")["said"]
+    assert said == ["hi"]
 
 
 def test_no_color_is_respected(tmp_path: Path) -> None:
