@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 Source = str | Path
 SQLITE_HEAD = b"SQLite format 3\x00"
-_FORK = "fork it: `archgraph fork AGENT NEW --architecture OTHER`"
 
 
 class Chosen(TypedDict, total=False):
@@ -117,8 +117,7 @@ def open_agent(
     model, given = setup.get("model"), _given(setup)
     if not isinstance(source, plans.Plan) and is_agent(source):
         if overrides or model:
-            text = f"{source} is an agent already; --set and --model are for new ones. To go on"
-            raise errors.InputError(f"{text} with another plan, {_FORK}")
+            raise errors.InputError(_settled(str(source), overrides, model))
         return agents.open_file(str(source), setup=given, readonly=readonly)
     chosen = (*overrides, *([f"model={model}"] if model else ()))
     plan = source if isinstance(source, plans.Plan) else compile(source, chosen)
@@ -128,11 +127,38 @@ def open_agent(
     opened = agents.open_file(str(path), setup=given, readonly=readonly)
     if opened.plan.digest != plan.digest:
         opened.close()
+        wanted = plan.name if isinstance(source, plans.Plan) else str(source)
         raise errors.AgentFileError(
-            f"{path} was made from another form of {opened.plan.name!r}; open it as it is, or "
-            f"{_FORK}"
+            _another(str(path), opened.plan.name, plan.name, wanted, chosen)
         )
     return opened
+
+
+def _settled(path: str, overrides: Sequence[str], model: str | None) -> str:
+    """That an agent keeps what it was made of, and the command that makes another of it."""
+    from archgraph.runtime import agent as agents
+
+    with agents.open_file(path, readonly=True) as agent:
+        name = agent.plan.name
+    chosen = (*overrides, *([f"model={model}"] if model else ()))
+    return (
+        f"{path} is an agent already; --set and --model are for new ones. To go on with another "
+        f"form of it, {_fork_command(path, name, chosen)}"
+    )
+
+
+def _fork_command(path: str, architecture: str, chosen: Sequence[str]) -> str:
+    flags = "".join(f" --set {shlex.quote(each)}" for each in chosen)
+    return f"fork it: `archgraph fork {path} NEW.db --architecture {architecture}{flags}`"
+
+
+def _another(path: str, held: str, wanted: str, source: str, chosen: Sequence[str]) -> str:
+    """That a file holds an agent of something else."""
+    what = f"a {held}, not a {wanted}" if held != wanted else f"another form of {held!r}"
+    return (
+        f"{path} holds {what}; open it as it is (`archgraph chat {path}`), or "
+        f"{_fork_command(path, source, chosen)}"
+    )
 
 
 def _given(setup: Chosen) -> agents.Setup:

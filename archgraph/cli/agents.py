@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 import click
@@ -59,10 +60,14 @@ def fork(
     """
     from archgraph import api
 
-    if varied and not other:
-        raise click.UsageError("--set and --model vary the architecture that --architecture names")
     plan = api.compile(other, varied) if other else None
     with options.read_agent(agent) as opened:
+        if varied and not other:
+            flags = " ".join(f"--set {shlex.quote(each)}" for each in varied)
+            raise click.UsageError(
+                "--set and --model vary the architecture that --architecture names: "
+                f"archgraph fork {agent} {new} --architecture {opened.plan.name} {flags}"
+            )
         made = opened.fork(new, at=at, plan=plan)
         made.close()
     if not quiet:

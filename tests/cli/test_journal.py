@@ -151,3 +151,21 @@ def test_reindex_keeps_what_is_found(tmp_path: Path) -> None:
     assert "Nadia" in commands.invoke("send", file, "What is my name?").stdout
     missing = commands.invoke("reindex", str(tmp_path / "no.db"), code=1).stderr
     assert "there is no agent" in missing
+
+
+def test_an_agent_tells_how_another_form_of_it_is_made(file: str, tmp_path: Path) -> None:
+    """The command that is told is the one that does it."""
+    new = str(tmp_path / "other.db")
+    told = commands.invoke("send", file, "hi", "--model", "offline/echo", code=1).stderr
+    command = f"fork {file} NEW.db --architecture memgpt --set model=offline/echo"
+    assert command in told
+    refused = commands.invoke("fork", file, new, "--model", "offline/echo", code=2).stderr
+    assert command.replace("NEW.db", new).partition(" --set")[0] in refused
+    commands.invoke(*command.replace("NEW.db", new).split())
+
+
+def test_a_file_that_holds_something_else_is_told(file: str) -> None:
+    told = commands.invoke("send", "fixed_window", "hi", "--agent", file, code=1).stderr
+    assert "holds a memgpt, not a fixed_window" in told
+    told = commands.invoke("send", "memgpt", "hi", "--agent", file, "--set", "core_limit=9", code=1)
+    assert "another form of 'memgpt'" in told.stderr and "--set core_limit=9`" in told.stderr
