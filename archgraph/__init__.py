@@ -25,3 +25,8 @@ def __getattr__(name: str) -> Any:
 
         return getattr(api, name)
     raise AttributeError(f"module 'archgraph' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What can be found here, the verbs that are not imported yet included."""
+    return sorted({*globals(), *__all__})

@@ -115,6 +115,10 @@ def open_agent(
     from archgraph.storage import database
 
     model, given = setup.get("model"), _given(setup)
+    if not isinstance(source, (str, Path, plans.Plan)):
+        kind = type(source).__name__
+        raise errors.InputError(f"an architecture is a name, a path or a plan, not {kind}")
+    overrides = [overrides] if isinstance(overrides, str) else overrides
     if not isinstance(source, plans.Plan) and is_agent(source):
         if overrides or model:
             raise errors.InputError(_settled(str(source), overrides, model))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import re
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,7 @@ _CURES = (
     ("end of print statement", "end each {{ with }}"),
     ("end of statement block", "end each {% with %}"),
     ("Missing end of comment", "end each {# with #}"),
+    ("of another template", "write its text here: a template stands alone"),
     ("Encountered unknown tag", "use a tag of jinja2, and close blocks in the order of opening"),
 )
 
@@ -117,7 +119,8 @@ def render(source: str, values: Mapping[str, Any]) -> str:
         line = f" (line {error.lineno})" if isinstance(error, jinja2.TemplateSyntaxError) else ""
         raise errors.TemplateError(f"a template cannot be rendered: {error}{line}") from error
     except (TypeError, ValueError, ArithmeticError, LookupError) as error:
-        raise errors.TemplateError(f"a template cannot be rendered: {error!r}") from error
+        text = f"{error!r}{_line_of(error)}"
+        raise errors.TemplateError(f"a template cannot be rendered: {text}") from error
 
 
 def variables(source: str) -> set[str]:
@@ -213,6 +216,24 @@ def prose(source: str) -> list[tuple[int, str]]:
 # Private functions
 
 
+def _line_of(error: BaseException) -> str:
+    """Where in a template something was raised; jinja2 puts its lines into the traceback."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == "<template>"]
+    return f" (line {lines[-1]})" if lines else ""
+
+
+def _refuse_others(parsed: jinja2.nodes.Template) -> None:
+    """A template stands alone, so that what a prompt was made of is one text."""
+    import jinja2
+    from jinja2 import nodes
+
+    others = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
+    for use in parsed.find_all(others):
+        name = {"FromImport": "from"}.get(type(use).__name__, type(use).__name__.lower())
+        raise jinja2.TemplateSyntaxError(f"{name!r} of another template", use.lineno)
+
+
 def _refuse_unknown(parsed: jinja2.nodes.Template) -> None:
     """Within a condition jinja2 itself looks for filters and tests only when it renders."""
     import jinja2
@@ -286,6 +307,7 @@ def _parsed(source: str) -> jinja2.nodes.Template:
 
     try:
         parsed = _environment().parse(source)
+        _refuse_others(parsed)
         _refuse_unknown(parsed)
         _environment().compile(source, raw=True)  # finds, for example, a block that is there twice
         return parsed

@@ -17,10 +17,11 @@ from archgraph.llm import tokens
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One summand, in tokens."""
+    """One summand, in tokens; `keys` name what in the file makes it larger or smaller."""
 
     what: str
     tokens: int
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,9 @@ def prove(found: design.Design, built: plan.Plan) -> None:
             sums.append(_budget(found, built, name))
         except errors.TemplateError as error:
             message = f"{thread.prompt}: {error}"
+            absent = "undefined" in str(error) or "has no attribute" in str(error)
             remedy = "ask `is defined` before using what may be absent"
+            remedy = remedy if absent else "change that line of the template"
             found.report("template-name", message, remedy, ("threads", name, "prompt"))
     for each in sums:
         path = ("threads", each.thread, "context_window")
@@ -102,8 +105,16 @@ def _budget(found: design.Design, built: plan.Plan, name: str) -> Budget:
     frame = tokens.PER_MESSAGE + tokens.PER_REQUEST
     schemas = json.dumps(built.schemas(thread)) if thread.tools else ""
     lines = [
-        Line(f"system prompt {thread.prompt}, without its stores", counter.count(text) + frame),
-        Line(f"schemas of {len(thread.tools)} tools", counter.count(schemas)),
+        Line(
+            f"system prompt {thread.prompt}, without its stores",
+            counter.count(text) + frame,
+            (f"the template {thread.prompt}",),
+        ),
+        Line(
+            f"schemas of {len(thread.tools)} tools",
+            counter.count(schemas),
+            (f"threads.{name}.tools",),
+        ),
     ]
     for item in thread.context:
         unseen = item.store not in shown and _is_text(found, item)
@@ -112,7 +123,8 @@ def _budget(found: design.Design, built: plan.Plan, name: str) -> Budget:
         lines.append(replace(part, tokens=part.tokens + heading))
     if not any(_shows_own(found, thread, item) for item in thread.context):
         lines.append(_own_run(found, thread))
-    lines.append(Line("reserved for the answer (max_tokens)", thread.max_tokens))
+    keys = (f"threads.{name}.max_tokens",)
+    lines.append(Line("reserved for the answer (max_tokens)", thread.max_tokens, keys))
     return Budget(
         thread=name,
         model=thread.model,
@@ -141,31 +153,40 @@ def _part(
     found: design.Design, thread: plan.ThreadPlan, item: plan.ContextItem, times: int
 ) -> Line:
     """The most that a part of the context can take."""
+    shown = f"cap of {item.store} in threads.{thread.name}.context"
     if item.since == "turn":
         run = _own_run(found, thread)
         message = _message(found, thread, item.store)
-        return Line(f"{item.store}: one message and {run.what}", run.tokens + message)
+        return Line(f"{item.store}: one message and {run.what}", run.tokens + message, run.keys)
     if item.mode != "show":
         what = f"since {item.since}" if item.since else f"{item.k} search results"
-        return Line(f"{item.store}, {what}, at the cap", item.cap * times)
+        return Line(f"{item.store}, {what}, at the cap", item.cap * times, (shown,))
     options = found.options(item.store)
+    own = f"the options of stores.{item.store}"
     over = found.references(item.store).get("over", "")
     if over:
+        keys = (own, *_message_keys(thread, over))
         keep = getattr(options, "keep_last", 1)
         message = _message(found, thread, over)
-        return Line(f"{item.store}: the last {keep} messages at {message} each", keep * message)
+        return Line(
+            f"{item.store}: the last {keep} messages at {message} each", keep * message, keys
+        )
     if found.keeps_messages(item.store):
-        return Line(f"{item.store}: every message, without a bound", item.cap)
+        return Line(f"{item.store}: every message, without a bound", item.cap, (shown,))
     cap = options.token_cap()
     cap = min(cap, item.cap) if cap and item.cap else cap or item.cap
     again = f", {times} times in the prompt" if times > 1 else ""
-    return Line(f"{item.store} full{again}", cap * times)
+    return Line(f"{item.store} full{again}", cap * times, (own,))
 
 
 def _message(found: design.Design, thread: plan.ThreadPlan, log: str) -> int:
     """The largest message of a log: an answer is bounded by max_tokens, all others by the log."""
     cap: int = found.options(log).token_cap()
     return max(cap, thread.max_tokens + tokens.PER_MESSAGE)
+
+
+def _message_keys(thread: plan.ThreadPlan, log: str) -> tuple[str, ...]:
+    return (f"the caps of stores.{log}", f"threads.{thread.name}.max_tokens")
 
 
 def _own_run(found: design.Design, thread: plan.ThreadPlan) -> Line:
@@ -176,7 +197,8 @@ def _own_run(found: design.Design, thread: plan.ThreadPlan) -> Line:
         steps = min(steps, beat.max_failures)
     size = thread.max_tokens + tokens.PER_MESSAGE + found.options(thread.log).token_cap()
     what = f"the calls and results of {steps - 1} earlier steps at {size} each"
-    return Line(what, (steps - 1) * size)
+    keys = (f"threads.{thread.name}.heartbeat.max_steps", *_message_keys(thread, thread.log))
+    return Line(what, (steps - 1) * size, keys)
 
 
 def _is_text(found: design.Design, item: plan.ContextItem) -> bool:
@@ -197,7 +219,8 @@ def _shows_own(found: design.Design, thread: plan.ThreadPlan, item: plan.Context
 
 def _remedy(each: Budget) -> str:
     largest = max(each.lines, key=lambda line: line.tokens)
-    return f"enlarge context_window, or shrink a line; the largest is: {largest.what}"
+    text = f"enlarge context_window, or shrink a line; the largest is: {largest.what}"
+    return f"{text} (set by {' and '.join(largest.keys)})" if largest.keys else text
 
 
 def tables(sums: Iterable[Budget]) -> str:

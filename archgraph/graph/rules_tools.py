@@ -122,7 +122,9 @@ def _store_verb(found: design.Design, name: str, tool: architecture.Tool) -> Non
                 message = f"{tool.verb!r} steers the thread and works on no store"
                 found.report("no-store", message, "delete `stores`", ("tools", name, "stores"))
             else:
-                remedy = f"{errors.suggest(tool.verb, offered)} (it has {', '.join(offered)})"
+                near = errors.nearest(tool.verb, offered)
+                meant = f'did you mean "{near}"? ' if near else ""
+                remedy = f"{meant}it has {', '.join(offered)}"
                 found.report("unknown-verb", message, remedy, path)
             return
         shapes.append(verb.parameters)

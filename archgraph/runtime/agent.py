@@ -161,7 +161,13 @@ class Agent:
         return step.request_of(self.world, rows[0])
 
     def next_window(self, thread: str) -> list[dict[str, Any]]:
-        """What a thread would be sent if it took a step now."""
+        """What a thread would be sent if it took a step now.
+
+        Raises:
+            UnknownName: the agent has no such thread.
+        """
+        if thread not in self.plan.threads:
+            raise errors.UnknownName("thread", thread, self.plan.threads)
         part = self.plan.threads[thread]
         return self.world.renderer.build(part, self.state.threads[thread]).messages
 
@@ -235,8 +241,16 @@ class Agent:
 def create(
     plan: plans.Plan, path: str = ":memory:", *, seed: int | None = None, setup: Setup | None = None
 ) -> Agent:
-    """Make a new agent of a plan, in a file or in memory."""
+    """Make a new agent of a plan, in a file or in memory.
+
+    Raises:
+        InputError: the seed is no whole number, or there is no such durability.
+    """
     setup = setup or Setup()
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
+        raise errors.InputError(f"seed must be a whole number, not {seed!r}")
+    if setup.durability not in database.DURABILITY:
+        raise errors.UnknownName("durability", setup.durability, database.DURABILITY)
     chosen = clock.new_seed() if seed is None else seed
     db = database.create(path, seed=chosen, durability=setup.durability)
     virtual = setup.clock is not None and setup.clock.virtual

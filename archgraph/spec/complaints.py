@@ -194,6 +194,8 @@ def _one(path: Path, each: Mapping[str, Any], model: type, data: Any) -> Complai
     if kind.startswith(("value_error", "assertion_error")):
         text = str(context.get("error", each["msg"]))
         return Complaint(code, text, "correct it", path)
+    if _KINDS.get(kind) == "a whole number" and isinstance(value, float) and value.is_integer():
+        return Complaint("wrong-value", f"this is {kind_of(value)}", "give a smaller number", path)
     return Complaint(code, f"this is {kind_of(value)}", f"give {_wanted(each)}", path)
 
 

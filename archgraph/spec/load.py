@@ -105,7 +105,8 @@ def read(source: str | Path, overrides: Sequence[str] = ()) -> Architecture:
         return Architecture(nothing, {}, tree.mapping(tree.Origin(str(source))), tuple(files),
                             problems=tuple(problems))  # fmt: skip
     merged = merge.layers(trees[::-1])
-    for text in overrides:
+    # one text alone is a sequence of letters, which nobody means
+    for text in [overrides] if isinstance(overrides, str) else overrides:
         merge.override(merged, text)
     merge.prune(merged)
     merge.substitute(merged)

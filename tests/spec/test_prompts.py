@@ -107,3 +107,16 @@ def test_a_template_that_is_not_text(tmp_path: Path) -> None:
     (tmp_path / "x.jinja2").write_bytes(b"\xff\xfe")
     with pytest.raises(errors.TemplateError, match="UTF-8"):
         prompts.read(tmp_path / "x.jinja2")
+
+
+@pytest.mark.parametrize(
+    "source", ["{% include 'x' %}", "{% extends 'x' %}", "{% from 'x' import y %}"]
+)
+def test_a_template_stands_alone(source: str) -> None:
+    line, text, cure = prompts.syntax_error(f"one\n{source}") or (0, "", "")
+    assert line == 2 and "of another template" in text and "stands alone" in cure
+
+
+def test_what_breaks_while_rendering_has_a_line() -> None:
+    with pytest.raises(errors.TemplateError, match=r"OverflowError.* \(line 3\)"):
+        prompts.render("one\ntwo\n{% for i in range(100000000) %}x{% endfor %}", {})
