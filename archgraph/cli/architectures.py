@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -58,17 +58,16 @@ def check(files: Sequence[str], varied: Sequence[str], as_json: bool, quiet: boo
 @options.varied
 def show(arch: str, form: str, budget: bool, resolved: bool, varied: Sequence[str]) -> None:
     """Draw an architecture: stores, tools, threads, and who reads, writes and wakes whom."""
-    from archgraph import api
     from archgraph.graph import draw
 
     out = screen.Screen()
+    if (budget or resolved) and form not in ("text", "json"):
+        raise click.UsageError(f"--budget and --resolved are told as text or json, not as {form}")
+    if resolved:
+        _show_resolved(out, arch, varied, as_json=form == "json")
+    if budget:
+        _show_budget(out, arch, varied, as_json=form == "json")
     if budget or resolved:
-        if api.is_agent(arch):
-            raise errors.InputError("--budget and --resolved need an architecture, not an agent")
-        if resolved:
-            _show_resolved(out, arch, varied)
-        if budget:
-            out.line("\n\n".join(each.table() for each in api.budgets(arch, varied)))
         return
     plan = plan_of(arch, varied)
     if form == "json":
@@ -78,14 +77,46 @@ def show(arch: str, form: str, budget: bool, resolved: bool, varied: Sequence[st
         out.line(drawn(plan).rstrip("\n"))
 
 
-def _show_resolved(out: screen.Screen, arch: str, varied: Sequence[str]) -> None:
+def _show_budget(out: screen.Screen, arch: str, varied: Sequence[str], *, as_json: bool) -> None:
     from archgraph import api
 
+    if api.is_agent(arch):
+        name = plan_of(arch, varied).name
+        raise errors.InputError(
+            "the budget is proven of an architecture, not of an agent made of it: "
+            f"archgraph show {name} --budget"
+        )
+    budgets = api.budgets(arch, varied)
+    if as_json:
+        out.json([{**api.plain(each), "total": each.total, "fits": each.fits} for each in budgets])
+    else:
+        out.line("\n\n".join(each.table() for each in budgets))
+
+
+def _show_resolved(out: screen.Screen, arch: str, varied: Sequence[str], *, as_json: bool) -> None:
+    from archgraph import api
+
+    if api.is_agent(arch):
+        found = [(*each, arch) for each in _leaves(plan_of(arch, varied).source, "")]
+    else:
+        found = api.load(arch, varied).origins()
+    if as_json:
+        out.json([{"place": path, "value": value, "from": at} for path, value, at in found])
+        return
     out.table(
         ("place", "from", "value"),  # the widest last: not padded
-        [(path, origin, screen.clean(str(value)))
-         for path, value, origin in api.load(arch, varied).origins()],
-    )  # fmt: skip
+        [(path, origin, screen.clean(str(value))) for path, value, origin in found],
+    )
+
+
+def _leaves(node: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Every value of a resolved architecture and its place."""
+    named = dict(enumerate(node)) if isinstance(node, list) else node
+    if not isinstance(named, Mapping) or not named:
+        yield path, node
+        return
+    for key, value in named.items():
+        yield from _leaves(value, f"{path}.{key}" if path else str(key))
 
 
 @click.command()

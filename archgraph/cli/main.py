@@ -7,6 +7,7 @@ imported when the command is used, so that `--help` costs nothing.
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import Any
 
 import click
@@ -73,6 +74,7 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; a fault of the user becomes a message and an exit code."""
+        warnings.showwarning = _warn
         try:
             code = super().invoke(ctx)
         except errors.ArchgraphError as error:
@@ -92,6 +94,14 @@ class Commands(click.Group):
                 raise
             code = AT_FAULT
         ctx.exit(code or DONE)
+
+
+def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Show a warning as people read it, without the line of code that gave it."""
+    from archgraph.cli import screen
+
+    out = screen.Screen(err=True)
+    out.line(out.style("warning: ", "warn") + screen.clean(str(message)))
 
 
 @click.group(

@@ -177,3 +177,21 @@ def test_snippet_of_wide_characters_and_tabs(tmp_path: Path) -> None:
 
 def test_snippet_without_a_place() -> None:
     assert problems.snippet(errors.Problem("x", "wrong", file="--set a=b"), 80) == []
+
+
+def test_show_resolved_of_an_agent_and_as_json(tmp_path: Path) -> None:
+    file = str(tmp_path / "a.db")
+    commands.invoke("send", "memgpt", "hi", "--agent", file, "--set", "core_limit=700")
+    shown = commands.invoke("show", file, "--resolved").stdout.splitlines()
+    assert next(line.split() for line in shown if "stores.human.limit" in line)[1:] == [file, "700"]
+    rows = json.loads(commands.invoke("show", "memgpt", "--resolved", "--format", "json").stdout)
+    assert {"place", "value", "from"} == set(rows[0])
+    told = commands.invoke("show", file, "--budget", code=1).stderr
+    assert "archgraph show memgpt --budget" in told
+
+
+def test_show_budget_is_told_as_text_or_json() -> None:
+    (main,) = json.loads(commands.invoke("show", "memgpt", "--budget", "--format", "json").stdout)
+    assert main["total"] == sum(line["tokens"] for line in main["lines"]) and main["fits"]
+    told = commands.invoke("show", "memgpt", "--budget", "--format", "svg", code=2).stderr
+    assert "told as text or json, not as svg" in told

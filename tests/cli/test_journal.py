@@ -167,5 +167,6 @@ def test_an_agent_tells_how_another_form_of_it_is_made(file: str, tmp_path: Path
 def test_a_file_that_holds_something_else_is_told(file: str) -> None:
     told = commands.invoke("send", "fixed_window", "hi", "--agent", file, code=1).stderr
     assert "holds a memgpt, not a fixed_window" in told
-    told = commands.invoke("send", "memgpt", "hi", "--agent", file, "--set", "core_limit=9", code=1)
-    assert "another form of 'memgpt'" in told.stderr and "--set core_limit=9`" in told.stderr
+    varied = ("--set", "core_limit=900")
+    told = commands.invoke("send", "memgpt", "hi", "--agent", file, *varied, code=1).stderr
+    assert "another form of 'memgpt'" in told and "--set core_limit=900`" in told

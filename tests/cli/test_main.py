@@ -74,7 +74,6 @@ def test_usage_faults_end_with_2() -> None:
     commands.invoke("send", code=2)
     commands.invoke("journal", "x.db", "--window", code=2)
     commands.invoke("show", "memgpt", "--format", "png", code=2)
-    commands.invoke("fork", "a.db", "b.db", "--model", "x", code=2)
 
 
 def test_version() -> None:
@@ -122,3 +121,15 @@ def test_broken_pipe_is_quiet(tmp_path: Path) -> None:
         assert process.stdout is not None and process.stderr is not None
         process.stdout.close()
         assert process.stderr.read() == ""
+
+
+def test_a_warning_is_told_without_the_code_that_gave_it(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        "extends: memgpt\nname: mine\nstores: {archival: {backend: file, path: facts.jsonl}}\n"
+    )
+    (tmp_path / "facts.jsonl").write_text("no JSON\n")
+    command = [*commands.ARGV, "send", "mine.yaml", "hi"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    told = [line for line in ended.stderr.splitlines() if "facts.jsonl:1" in line]
+    assert len(told) == 1 and told[0].startswith("warning: ")
+    assert "UserWarning" not in ended.stderr and "warnings.warn" not in ended.stderr
