@@ -213,7 +213,7 @@ def _make_due(
 ) -> Result:
     """A trigger fired: begin a run, or do what `busy` says when one is going on."""
     thread = state.threads[name]
-    says = ((trigger.say, trigger.event or trigger.kind),) if trigger.say else ()
+    says = ((trigger.say, _event_of(trigger)),) if trigger.say else ()
     if trigger.mode == "note":
         return _put(state, name, replace(thread, says=thread.says + says)), []
     if not thread.run:
@@ -233,7 +233,7 @@ def _make_due(
     if trigger.busy == "skip":
         return state, []
     if trigger.busy == "queue" and trigger.kind != "user_message":
-        kept = (*thread.queued, (trigger.say, trigger.event or trigger.kind, trigger.mode))
+        kept = (*thread.queued, (trigger.say, _event_of(trigger), trigger.mode))
         return _put(state, name, replace(thread, queued=kept)), []
     commands = []
     if not says and not thread.again and trigger.kind != "user_message":
@@ -312,9 +312,14 @@ def _close_turn(state: AgentState, commands: list[Command]) -> Result:
     return replace(state, turn=0, failed=""), [*commands, closing]
 
 
+def _event_of(trigger: plans.TriggerPlan) -> str:
+    """What made a trigger fire, by name: an event, a tool, a measure, else the trigger's kind."""
+    return trigger.event or trigger.measure or trigger.kind
+
+
 def _cause(trigger: plans.TriggerPlan) -> str:
     """What a thread reads as the reason why it runs."""
-    cause = trigger.event or trigger.measure or trigger.kind
+    cause = _event_of(trigger)
     known = {"idle": "Nobody has written for a while"}
     known |= dict.fromkeys(("timer", "at"), "Automated timer")
     return known.get(cause, f"Event: {cause}")

@@ -136,9 +136,31 @@ class Database:
             self.mark_session("closed")
             self.connection.execute("PRAGMA optimize")
         self.connection.close()
+        self.connection = closed = _Closed(self.path)
+        self.execute = self.executemany = closed.execute
         if self._lock is not None:
             self._lock.release()
             self._lock = None
+
+
+class _Closed:
+    """Stands in for the connection of a closed file."""
+
+    in_transaction = False
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def execute(self, *_: Any) -> Any:
+        """Nothing can be read or written any more.
+
+        Raises:
+            AgentFileError: always.
+        """
+        raise errors.AgentFileError(f"{self._path} was closed here; open the agent again")
+
+    def close(self) -> None:
+        """It is closed already."""
 
 
 def create(path: str, *, seed: int, durability: str = "normal") -> Database:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,6 +39,14 @@ def test_an_unknown_thread_has_no_window() -> None:
         pytest.raises(errors.UnknownName, match="no thread 'man'; did you mean"),
     ):
         agent.next_window("man")
+
+
+def test_a_closed_agent_says_so(tmp_path: Path) -> None:
+    agent = archgraph.open_agent("memgpt", tmp_path / "a.db")
+    agent.close()
+    agent.close()
+    with pytest.raises(errors.AgentFileError, match="was closed here; open the agent again"):
+        agent.send("hello")
 
 
 def test_the_face_is_listed() -> None:

@@ -537,3 +537,12 @@ def test_coalescing_never_loses_a_say(happenings: list[Any]) -> None:
     said = [each for each in kinds(fate.log, tick.Say) if each.template == "p"]
     kept = [each for each in fate.state.threads["main"].says if each[0] == "p"]
     assert len(said) + len(kept) == reported
+
+
+def test_a_template_is_told_which_measure_crossed() -> None:
+    crosses = trigger("crosses", measure="notes.count", over=3.0, say="full")
+    plan = helpers.plan(helpers.thread(triggers=(helpers.USER, crosses)), tools={"say": ("reply",)})
+    state, _ = begun(plan)
+    event = Tick(tick.MEASURED, payload={"notes.count": 4.0})
+    _, commands = reduce.reduce(plan, state, event, 1.0)
+    assert kinds(commands, tick.Say) == [tick.Say("main", "full", "notes.count")]
