@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from archgraph import errors
+from archgraph import errors, registry
 from archgraph.graph import build, design
 from archgraph.spec import architecture, tree
+from archgraph.stores import base as stores
 from archgraph.tools import base as tools
 from archgraph.tools import messaging
 
@@ -148,6 +149,12 @@ def _control_verb(found: design.Design, name: str, tool: architecture.Tool) -> N
     if holders:
         message = f"the verb {tool.verb!r} works on a store, and the tool names none"
         remedy = f"add `stores: [{holders[0]}]`"
+        found.report("needs-store", message, remedy, path)
+        return
+    kinds = [k for k, v in registry.working("stores").items() if tool.verb in stores.verbs(v)]
+    if kinds:
+        message = f"the verb {tool.verb!r} works on a store, and there is none that has it"
+        remedy = f"add a store of type {' or '.join(kinds)}, and name it in `stores`"
         found.report("needs-store", message, remedy, path)
         return
     known = {verb for key in found.types for verb in found.verbs(key)} | set(messaging.VERBS)

@@ -171,9 +171,10 @@ def in_order(problems: Sequence[errors.Problem]) -> list[errors.Problem]:
 
 
 def _neighbours(text: str, beside: Path | None) -> list[str]:
-    """The files in the folder of a path that leads nowhere, written as that path is."""
+    """The files that may have been meant by a path that leads nowhere, written as that path is."""
     if not text.endswith(SUFFIXES):
-        return []
+        named = [text + suffix for suffix in SUFFIXES] if text else []
+        return [each for each in named if ((beside or Path()) / each).is_file()]
     folder = Path(text).parent
     home = (beside or Path()) / folder
     return [str(folder / each.name) for each in home.glob("*") if each.suffix in SUFFIXES][:200]
@@ -263,8 +264,9 @@ def _missing(wanted: tree.Node, error: errors.UnknownName, *, first: bool) -> er
     message = f"no architecture {wanted.text!r}"
     if wanted.text.endswith(SUFFIXES):
         message = f"no file {wanted.text!r}"
-    return merge.problem(code, message, errors.suggest(wanted.text, error.known),
-                         wanted.origin, path)  # fmt: skip
+    files = [text for suffix in SUFFIXES if (text := wanted.text + suffix) in error.known]
+    remedy = f'did you mean "{files[0]}"?' if files else errors.suggest(wanted.text, error.known)
+    return merge.problem(code, message, remedy, wanted.origin, path)
 
 
 def _circle(wanted: tree.Node, files: Sequence[Path]) -> errors.Problem:

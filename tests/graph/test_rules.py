@@ -144,3 +144,24 @@ def test_an_ablated_store_may_live_on_behind_a_guard(tmp_path: Path) -> None:
     problems = check.check(naked, ["persona=null"])
     assert {each.code for each in problems} == {"template-name"}
     assert all("is defined" in each.remedy for each in problems)
+
+
+def test_without_stores_a_verb_is_not_called_unknown(tmp_path: Path) -> None:
+    start, end = good.GOOD.index("stores:\n"), good.GOOD.index("tools:\n")
+    text = good.GOOD[:start] + good.GOOD[end:] + "\n"
+    text = text.replace("stores: [persona]", "", 1).replace("{verb: append, }", "{verb: append}")
+    codes = told(tmp_path, text)
+    assert "needs-store" in codes and "unknown-verb" not in codes
+
+
+def test_a_file_named_without_its_ending_is_offered(tmp_path: Path) -> None:
+    good.write(tmp_path, good.GOOD).rename(tmp_path / "rag.yaml")
+    layer = tmp_path / "layer.yaml"
+    layer.write_text("extends: rag\nname: layer\n", encoding="utf-8")
+    (problem,) = check.check(layer)
+    assert (problem.code, problem.remedy) == ("extends-not-found", 'did you mean "rag.yaml"?')
+
+
+def test_the_budget_names_what_sets_its_largest_line(tmp_path: Path) -> None:
+    found = check.check(good.write(tmp_path, good.GOOD.replace("8192", "900")))
+    assert "threads.tender.heartbeat.max_steps" in found[-1].remedy
