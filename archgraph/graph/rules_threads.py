@@ -124,7 +124,8 @@ def model_names(found: design.Design) -> None:
     """A model is named with its provider; whether that provider exists is seen at the call."""
     for name, thread in found.spec.threads.items():
         provider, _, rest = thread.model.partition("/")
-        if not provider or not rest:
+        unread = "${" in thread.model  # a parameter that is no parameter, which is told already
+        if not unread and not (provider and rest):
             message = f"the model {thread.model!r} is not named as provider/name"
             remedy = "write provider/name, for example openai/gpt-4o-mini"
             found.warn("model-name", message, remedy, ("threads", name, "model"))
