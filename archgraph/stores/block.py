@@ -45,6 +45,13 @@ class Block(base.Store):
         """What happens to a write by a thread that saw an older text: `last_write` takes it,
         `reject` refuses it (compare and set), `merge` joins both line by line."""
 
+        @pydantic.model_validator(mode="after")
+        def _fits(self) -> Block.Options:
+            if len(self.text) > self.limit:
+                size, limit = len(self.text), self.limit
+                raise ValueError(f"`text` has {size} characters and `limit` is {limit}")
+            return self
+
         def token_cap(self) -> int:
             """Tokens of the full block with its frame."""
             return self.text_cap() + 40 + len(self.description) // CHARACTERS_PER_TOKEN

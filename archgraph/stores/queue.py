@@ -116,6 +116,15 @@ class Queue(base.Store):
         self.forget()
         self.context.emit(self.name, "evicted", {"upto": upto})
 
+    def measure(self, name: str) -> float:
+        """Over a log: `count` and `tokens` of the messages that have not been evicted."""
+        if not self.options.over or name not in self.measures:
+            return super().measure(name)
+        log = self.context.peer(self.options.over)
+        if name == "count":
+            return log.records.count("seq > ?", (self.after,))
+        return sum(record.tokens for record in log.records.select("seq > ?", (self.after,)))
+
     def forget(self) -> None:
         """Drop what is cached (a commit was rolled back, or the window moved)."""
         self._cached.clear()

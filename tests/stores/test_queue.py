@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import archgraph
 from archgraph import clock
 from archgraph.storage import database
 from archgraph.stores import base, log, queue
@@ -153,3 +154,17 @@ def test_a_frozen_range_does_not_grow() -> None:
     leave(made, "c")
     assert made.transcript(base.View(cap=100, upto=last))[0] == text
     assert made.transcript(base.View(cap=100, after=last))[0].endswith("c")
+
+
+def test_a_queue_over_a_log_measures_what_it_still_shows() -> None:
+    with archgraph.open_agent("memgpt", seed=1) as agent:
+        for number in range(3):
+            agent.send(f"message {number}")
+        window, recall = agent.stores["window"], agent.stores["recall"]
+        assert window.measure("count") == recall.measure("count") > 6
+        rows = recall.records.select()
+        with agent.db.transaction():
+            window.evict(None, rows[3].seq)  # type: ignore[attr-defined]
+        agent.world.take_events()
+        assert window.measure("count") == len(rows) - 4
+        assert window.measure("tokens") == sum(row.tokens for row in rows[4:])
