@@ -79,7 +79,9 @@ def test_every_shipped_architecture_can_be_checked_and_shown(name: str) -> None:
 
 
 def test_show_resolved_says_where_values_come_from() -> None:
-    shown = commands.invoke("show", "memgpt_released", "--resolved", "--set", "core_limit=7").stdout
+    shown = commands.invoke(
+        "show", "memgpt_released", "--resolved", "--set", "core_limit=777"
+    ).stdout
     origin = {line.split()[0]: line.split()[1] for line in shown.splitlines()}
     assert "memgpt_released.yaml:" in origin["params.warn_at"]
     assert "/memgpt.yaml:" in origin["params.keep_last"]

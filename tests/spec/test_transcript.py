@@ -30,7 +30,7 @@ def written(folder: Path, *rows: Any) -> Path:
         ({"text": " "}, "its text is empty"),
         ({"text": "a", "name": 7}, "name must be a text, not 7"),
         ({"text": "a", "role": "bot"}, "role must be user or assistant"),
-        ({"text": "a", "tme": 7}, "did you mean \"time\""),
+        ({"text": "a", "tme": 7}, 'did you mean "time"'),
         ("[]", "an object with a `text`"),
         ("[" * 100_000, "not JSON"),
     ],
