@@ -29,6 +29,9 @@ _VALUE_BEFORE = re.compile(rf"\b{_VALUE}\W{{0,3}}\s*[:=>]+\s*[\"'`]?$|[=→>]\s*
 _KEY_BEFORE = re.compile(r"\b(?:key|name|term|id|identifier|label|record|entry)\W*[=:]\W*$", re.I)
 _CUT = re.compile(r"[\n;]|,(?=\s*\W?[\w ]{1,30}\W?\s*[:=])|(?<=\S)\.(?=\s|$)")
 _TRUNCATED = re.compile(r"(?:…|\[?\b(?:truncated|cut)\b.{0,40})\]?\s*$", re.I)
+_NEXT_CLAUSE = re.compile(
+    r",?\s(?:and|but|so|because|while)\s(?:I|he|she|it|they|we|you|my|our)(?:'\w+)?\s"
+)
 _LONGEST = 24
 
 
@@ -70,9 +73,12 @@ def value_of(term: str, record: str, weak: bool) -> str:
         before, after = record[: match.start()], record[match.end() :]
         if _VALUE_BEFORE.search(before) and not _KEY_BEFORE.search(before):
             continue
-        link = _STRONG.match(after) or (_WEAK.match(after) if weak else None)
+        entry = _STRONG.match(after)
+        link = entry or (_WEAK.match(after) if weak else None)
         if link:
             value = _value(after[link.end() :])
+            if not entry:  # prose: a value ends where the next clause begins
+                value = _NEXT_CLAUSE.split(value, maxsplit=1)[0].rstrip(" ,")
             if value and words.flat(value) != words.flat(term):
                 return value
     return ""

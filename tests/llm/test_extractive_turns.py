@@ -252,3 +252,12 @@ def evicting(world, question, role, values, at):
     world.window[:] = [m for m in world.window if m["role"] != "user"]
     texts = [value for value in values if isinstance(value, str)]
     return world.perform_once(role, [texts[-1]], at)
+
+
+def test_a_value_in_prose_ends_where_the_next_clause_begins() -> None:
+    from archgraph.llm import extractive_lookup
+
+    told = "My name is Nadia and I keep bees."
+    assert extractive_lookup.value_of("name", told, True) == "Nadia"
+    listed = "The key is salt and pepper"
+    assert extractive_lookup.value_of("key", listed, True) == "salt and pepper"
