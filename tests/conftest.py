@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,11 @@ import pytest
 # Shared and busy machines would turn a deadline into a test that fails now and then.
 hypothesis.settings.register_profile("archgraph", deadline=None)
 hypothesis.settings.load_profile("archgraph")
+
+# A suite that was started in the background inherits an ignored ctrl-C, and so would every
+# program that a test starts in order to interrupt it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parents[1]
 
