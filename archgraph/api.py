@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -369,9 +369,3 @@ def _message_of(agent: agents.Agent, turn: int | None) -> str:
 def plain(value: Any) -> Any:
     """A dataclass as plain data for `--json`."""
     return dataclasses.asdict(value)
-
-
-def lines_of(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Rows as JSON lines."""
-    for row in rows:
-        yield json.dumps(row, ensure_ascii=False)

@@ -87,7 +87,9 @@ class Commands(click.Group):
             code = INTERRUPTED
         except (click.ClickException, click.exceptions.Exit, click.Abort, OSError):
             raise  # click's own, and broken pipes, which click knows how to end
-        except Exception as error:
+        except (
+            Exception
+        ) as error:  # damage to a file shows as the driver's own error; else it is raised
             from archgraph.cli import problems
 
             if not problems.tell_damage(error):

@@ -7,7 +7,7 @@ vector and date with true totals. The runtime writes it; threads only read it.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -112,7 +112,8 @@ class Log(base.Store):
         self, after: int, *, thread: str = "", turn: int | None = None, upto: int | None = None
     ) -> list[base.WindowMessage]:
         """Messages after a row, oldest first; with `thread`, those of users and of that thread."""
-        where, values = ["seq > ?"], [after]
+        where: list[str] = ["seq > ?"]
+        values: list[Any] = [after]
         for condition, value in (
             ("(thread IS NULL OR thread = ?)", thread or None),
             ("turn = ?", turn),
@@ -120,7 +121,7 @@ class Log(base.Store):
         ):
             if value is not None:
                 where.append(condition)
-                values.append(value)  # type: ignore[arg-type]
+                values.append(value)
         found = self.records.select(" AND ".join(where), values)
         return [base.WindowMessage(r.seq, self.wire(r), r.tokens) for r in found]
 
@@ -220,7 +221,7 @@ class Log(base.Store):
         found = self.records.select(where, (since, until), limit=size, offset=offset)
         return base.listing([self._result(record) for record in found], total, page, size)
 
-    def prepare(self, verb_name: str, arguments: dict[str, Any]) -> None:  # type: ignore[override]
+    def prepare(self, verb_name: str, arguments: Mapping[str, Any]) -> None:
         """Embed a coming query, and what is not yet indexed, before the commit begins."""
         if verb_name == "search":
             self.index.prepare(str(arguments.get("query", "")))
