@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archgraph.graph import plan as plans
-from archgraph.runtime import reduce, tick
+from archgraph.runtime import reduce, reduce_runs, tick
 from archgraph.runtime.tick import AgentState, Call, Outcome, Tick
 from tests import helpers
 
@@ -133,14 +133,14 @@ def test_a_turn_of_threads_that_wake_each_other_ends_at_a_bound() -> None:
     pong = helpers.thread("pong", triggers=(trigger("event", event="main.turn"),))
     plan = helpers.plan(ping, pong, tools=helpers.TALK)
     state, commands = hear(plan, begun(plan)[0])
-    for _ in range(reduce.MAX_TURN_STEPS + 1):
+    for _ in range(reduce_runs.MAX_TURN_STEPS + 1):
         due = steps(commands)
         if not due:
             break
         state, commands = after(plan, state, due[0].thread, SAID)
     closed = kinds(commands, tick.CloseTurn)
     assert [each.status for each in closed] == ["failed"]
-    assert str(reduce.MAX_TURN_STEPS) in closed[0].reason
+    assert str(reduce_runs.MAX_TURN_STEPS) in closed[0].reason
 
 
 def test_steps_outside_of_turns_do_not_use_up_the_steps_of_a_turn() -> None:
@@ -148,7 +148,7 @@ def test_steps_outside_of_turns_do_not_use_up_the_steps_of_a_turn() -> None:
     plan = helpers.plan(helpers.thread(triggers=(helpers.USER, timed)), tools=helpers.TALK)
     state = begun(plan)[0]
     due = Tick(tick.TIMER, "main", payload={"trigger": 1})
-    for _ in range(reduce.MAX_TURN_STEPS + 5):
+    for _ in range(reduce_runs.MAX_TURN_STEPS + 5):
         state, commands = reduce.reduce(plan, state, due, 1.0)
         assert steps(commands)
         state, _ = after(plan, state, "main", AGAIN)

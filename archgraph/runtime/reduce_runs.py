@@ -1,0 +1,125 @@
+"""How a run of a thread begins, waits and goes on; pure, as the whole reducer.
+
+Called by `reduce` and `reduce_events`. Knows no event by name and no tool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from archgraph.graph import plan as plans
+from archgraph.runtime import tick
+from archgraph.runtime.tick import AgentState, Command, ThreadState, Tick
+
+MAX_TURN_STEPS = 200
+"""Foreground steps of one turn over all threads; a turn that needs more ends as failed."""
+
+TOO_LONG = f"the turn took {MAX_TURN_STEPS} steps"
+
+Result = tuple[AgentState, list[Command]]
+
+
+def make_due(
+    plan: plans.Plan,
+    state: AgentState,
+    name: str,
+    trigger: plans.TriggerPlan,
+    turn: int | None,
+    now: float,
+) -> Result:
+    """A trigger fired: begin a run, or do what `busy` says when one is going on."""
+    thread = state.threads[name]
+    says = ((trigger.say, _event_of(trigger)),) if trigger.say else ()
+    if trigger.mode == "note":
+        return put(state, name, replace(thread, says=thread.says + says)), []
+    if not thread.run:
+        if turn and not trigger.background and state.turn_steps >= MAX_TURN_STEPS:
+            failed = tick.Note("run.failed", {"thread": name, "reason": TOO_LONG})
+            return replace(state, failed=TOO_LONG), [failed]
+        begun = replace(
+            thread, run=thread.runs + 1, runs=thread.runs + 1, turn=turn, steps=0, failures=0,
+            repeats=0, last_failed="", called={}, last_call="", background=trigger.background,
+            says=(), again=False,
+        )  # fmt: skip
+        commands: list[Command] = [tick.Say(name, *said) for said in thread.says + says]
+        if not commands and trigger.kind != "user_message":
+            commands.append(tick.Append("heartbeat", _cause(trigger), thread=name))
+        state = put(state, name, begun)
+        return state, [*commands, next_step(state, name, now)]
+    if trigger.busy == "skip":
+        return state, []
+    if trigger.busy == "queue" and trigger.kind != "user_message":
+        kept = (*thread.queued, (trigger.say, _event_of(trigger), trigger.mode))
+        return put(state, name, replace(thread, queued=kept)), []
+    commands = []
+    if not says and not thread.again and trigger.kind != "user_message":
+        commands = [tick.Append("heartbeat", _cause(trigger), thread=name)]
+    thread = replace(thread, says=thread.says + says, again=True)
+    if thread.background and not trigger.background:
+        thread = replace(thread, background=False, turn=turn)
+        state = put(state, name, thread)
+        if not thread.waiting_until:
+            commands += [tick.Cancel(name, tick.STEP), next_step(state, name, now)]
+    return put(state, name, thread), commands
+
+
+def wait(
+    plan: plans.Plan, state: AgentState, name: str, thread: ThreadState, minutes: int, now: float
+) -> Result:
+    """The thread goes on when the others are done, or when the time is over."""
+    until = now + 60 * minutes
+    state = put(state, name, replace(thread, waiting_until=until))
+    wake = Tick(tick.WAKE, name, until, thread.background, thread.turn)
+    return wake_waiting(state, [tick.Schedule(wake)], now)
+
+
+def wake_waiting(state: AgentState, commands: list[Command], now: float) -> Result:
+    """When no other thread is at work, whoever waited goes on."""
+    if any(thread.run and not thread.waiting_until for thread in state.threads.values()):
+        return state, commands
+    for name, thread in list(state.threads.items()):
+        if thread.run and thread.waiting_until:
+            state, more = resume(state, name, now)
+            commands = [*commands, tick.Cancel(name, tick.WAKE), *more]
+    return state, commands
+
+
+def resume(state: AgentState, name: str, now: float) -> Result:
+    """A thread that waited goes on."""
+    state = put(state, name, replace(state.threads[name], waiting_until=0.0))
+    return state, [next_step(state, name, now)]
+
+
+def _event_of(trigger: plans.TriggerPlan) -> str:
+    """What made a trigger fire, by name: an event, a tool, a measure, else the trigger's kind."""
+    return trigger.event or trigger.measure or trigger.kind
+
+
+def _cause(trigger: plans.TriggerPlan) -> str:
+    """What a thread reads as the reason why it runs."""
+    cause = _event_of(trigger)
+    known = {"idle": "Nobody has written for a while"}
+    known |= dict.fromkeys(("timer", "at"), "Automated timer")
+    return known.get(cause, f"Event: {cause}")
+
+
+def next_step(state: AgentState, name: str, now: float) -> tick.Schedule:
+    """The tick of a thread's next step."""
+    thread = state.threads[name]
+    return tick.Schedule(Tick(tick.STEP, name, now, thread.background, thread.turn))
+
+
+def put(state: AgentState, name: str, thread: ThreadState) -> AgentState:
+    """The state with another state of one thread."""
+    return replace(state, threads={**state.threads, name: thread})
+
+
+def triggers(
+    plan: plans.Plan, kinds: tuple[str, ...]
+) -> Iterator[tuple[str, int, plans.TriggerPlan]]:
+    """All triggers of some kinds: thread, position, trigger."""
+    for name, thread in plan.threads.items():
+        for index, trigger in enumerate(thread.triggers):
+            if trigger.kind in kinds:
+                yield name, index, trigger
