@@ -105,12 +105,12 @@ class World:
         self.emitted = []
         self.renderer.forget()
         for store in self.stores.values():
-            store.forget()
+            store.refresh()
 
     def forget_calls(self) -> None:
         """Drop what stores cache: one call was rolled back, the commit goes on."""
         for store in self.stores.values():
-            store.forget()
+            store.refresh()
 
     def _emit(self, store: str, event: str, payload: Mapping[str, Any]) -> None:
         self.emitted.append((f"{store}.{event}", payload))

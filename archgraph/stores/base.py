@@ -146,7 +146,7 @@ class Store:
         """The store's `SearchIndex` if it has one, else None."""
         return getattr(self, "index", None)
 
-    def forget(self) -> None:
+    def refresh(self) -> None:
         """Drop what is cached from the records: a write was rolled back."""
 
     def wrote(self, **payload: Any) -> None:

@@ -211,7 +211,7 @@ class Block(base.Store):
             self._known = self.records.get(self.name)
         return self._known
 
-    def forget(self) -> None:
+    def refresh(self) -> None:
         """The text is read again."""
         self._known = None
 

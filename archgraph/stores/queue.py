@@ -113,7 +113,7 @@ class Queue(base.Store):
         record = self.records.get(CURSOR)
         if record is not None:
             self.records.update(record, content=str(upto))
-        self.forget()
+        self.refresh()
         self.context.emit(self.name, "evicted", {"upto": upto})
 
     def measure(self, name: str) -> float:
@@ -125,7 +125,7 @@ class Queue(base.Store):
             return log.records.count("seq > ?", (self.after,))
         return sum(record.tokens for record in log.records.select("seq > ?", (self.after,)))
 
-    def forget(self) -> None:
+    def refresh(self) -> None:
         """Drop what is cached (a commit was rolled back, or the window moved)."""
         self._cached.clear()
         self._after = -1

@@ -179,7 +179,7 @@ def test_totals_are_kept_in_memory_and_right_after_a_rollback() -> None:
     with pytest.raises(KeyError), made.context.db.transaction():
         made.write(log.Entry("user", "lost"))
         raise KeyError
-    made.forget()
+    made.refresh()
     assert made.measure("count") == 3
 
 

@@ -64,7 +64,7 @@ def test_an_eviction_that_is_rolled_back_never_was() -> None:
     with pytest.raises(KeyError), made.context.db.transaction():
         made.evict(base.View(thread="main"), rows[1])
         raise KeyError
-    made.forget()
+    made.refresh()
     assert texts(made) == ["0", "1", "2"]
 
 
