@@ -8,7 +8,7 @@ runtime; used by `records`, `journal` and the stores. Knows nothing of agents.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,6 +125,11 @@ class Database:
         """An id that depends only on the agent's seed, the commit and the ordinal within it."""
         self._ordinal += 1
         return clocks.derive_id(self.seed, self.version, self._ordinal, prefix)
+
+    def draws(self) -> Callable[[], float]:
+        """Draws from [0, 1) that depend only on the seed, the commit and the ordinal in it."""
+        self._ordinal += 1
+        return clocks.derive_random(self.seed, self.version, self._ordinal).random
 
     def now(self) -> float:
         """The agent's time."""

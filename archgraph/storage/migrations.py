@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-SCHEMA = 1
+SCHEMA = 2
 """The newest step's number; kept in the file as `PRAGMA user_version`."""
 
 APPLICATION_ID = 0x41524347
@@ -82,6 +82,12 @@ CREATE TABLE timing(
   step INTEGER PRIMARY KEY, render REAL NOT NULL, model REAL NOT NULL, tools REAL NOT NULL);
 """
 
+RECALL = """
+ALTER TABLE access ADD COLUMN gain REAL NOT NULL DEFAULT 0;
+CREATE INDEX record_inactive ON record(store) WHERE status <> 'active'
+"""
+"""What an access adds to a record's strength; and a quick answer where nothing is superseded."""
+
 BOOKKEEPING = {
     "timing": "measures this machine, not the agent; written some steps later",
     "_sqlite_migrations": "says when this file was made, in the machine's time",
@@ -98,12 +104,20 @@ def apply(connection: Any) -> None:
     steps = migrations.Migrations("archgraph")
 
     def m001_tables(db: sqlite_utils.Database) -> None:
-        for statement in TABLES.split(";\n"):
-            if statement.strip():
-                db.conn.execute(statement)
+        _run(db.conn, TABLES)
+
+    def m002_recall(db: sqlite_utils.Database) -> None:
+        _run(db.conn, RECALL)
 
     steps()(m001_tables)
+    steps()(m002_recall)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     database = sqlite_utils.Database(connection)
     steps.apply(database)
     connection.execute(f"PRAGMA user_version = {SCHEMA}")
+
+
+def _run(connection: Any, script: str) -> None:
+    for statement in script.split(";\n"):
+        if statement.strip():
+            connection.execute(statement)

@@ -50,6 +50,14 @@ class Record:
     died: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """When a record was read, in order, and how much strength that gave it in all."""
+
+    moments: tuple[float, ...] = ()
+    gain: float = 0.0
+
+
 class Records:
     """The rows of one store. `as_of` reads them as they were after that commit.
 
@@ -150,20 +158,32 @@ class Records:
         sql = f"SELECT {_COLUMNS} FROM record WHERE store = ? AND id = ? ORDER BY seq"
         return [_record(row) for row in self.db.execute(sql, (self.store, id))]
 
-    def touch(self, records: Iterable[Record]) -> None:
-        """Note that records were read: it raises their access count and last access."""
+    def touch(self, records: Iterable[Record], gain: float = 0.0) -> None:
+        """Note that records were read; each reading adds `gain` to their strength."""
         now, version = self.db.now(), self.db.version
         self.db.executemany(
-            "INSERT INTO access(store, id, at, born) VALUES (?, ?, ?, ?)",
-            [(self.store, record.id, now, version) for record in records],
+            "INSERT INTO access(store, id, at, born, gain) VALUES (?, ?, ?, ?, ?)",
+            [(self.store, record.id, now, version, gain) for record in records],
         )
 
     def accesses(self, id: str) -> tuple[int, float | None]:
         """Access count and last access of a record."""
+        found = self.recalls([id]).get(id)
+        return (len(found.moments), found.moments[-1]) if found else (0, None)
+
+    def recalls(self, ids: Sequence[str]) -> dict[str, Recall]:
+        """When records were read, by id; those that never were are left out."""
         bound = "" if self.as_of is None else f" AND born <= {int(self.as_of)}"
-        sql = f"SELECT count(*), max(at) FROM access WHERE store = ? AND id = ?{bound}"
-        count, last = self.db.one(sql, (self.store, id))
-        return int(count), last
+        found: dict[str, tuple[list[float], list[float]]] = {}
+        for start in range(0, len(ids), 500):
+            part = ids[start : start + 500]
+            marks = ",".join("?" * len(part))
+            sql = f"SELECT id, at, gain FROM access WHERE store = ? AND id IN ({marks}){bound}"
+            for id, at, gain in self.db.execute(f"{sql} ORDER BY seq", (self.store, *part)):
+                moments, gains = found.setdefault(id, ([], []))
+                moments.append(at)
+                gains.append(gain)
+        return {id: Recall(tuple(when), sum(gains)) for id, (when, gains) in found.items()}
 
     def _insert(self, record: Record) -> Record:
         cursor = self.db.execute(
