@@ -10,8 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from archgraph.graph import design, plan
-from archgraph.spec import architecture, triggers
+from archgraph.graph import design, plan, tool_rules
+from archgraph.spec import architecture, rules, triggers
 from archgraph.tools import messaging
 
 # Public functions
@@ -43,11 +43,12 @@ def tool_plan(found: design.Design, name: str) -> plan.ToolPlan:
     spec = found.spec.tools[name]
     offered = found.verbs(spec.stores[0]) if spec.stores else messaging.VERBS
     verb = offered[spec.verb]
-    argument = store_argument(verb.parameters) if len(spec.stores) > 1 else ""
+    bound, what = (spec.threads, "thread") if spec.threads else (spec.stores, "store")
+    argument = store_argument(verb.parameters, what) if len(bound) > 1 else ""
     properties: dict[str, Any] = {}
     if argument:
-        what = f"Which one to use: {' or '.join(spec.stores)}."
-        properties[argument] = {"type": "string", "enum": list(spec.stores), "description": what}
+        which = f"Which one to use: {' or '.join(bound)}."
+        properties[argument] = {"type": "string", "enum": list(bound), "description": which}
     properties |= {
         key: value for key, value in verb.parameters["properties"].items() if key not in spec.fixed
     }
@@ -66,12 +67,15 @@ def tool_plan(found: design.Design, name: str) -> plan.ToolPlan:
         fixed=dict(spec.fixed),
         writes=verb.writes,
         reads=verb.reads,
+        threads=tuple(spec.threads),
+        within=triggers.seconds(spec.within) if spec.within else 0.0,
+        mode=spec.mode or "",
     )
 
 
-def store_argument(parameters: Mapping[str, Any]) -> str:
-    """What the argument is called that chooses the store."""
-    return "name" if "name" not in parameters["properties"] else "store"
+def store_argument(parameters: Mapping[str, Any], what: str = "store") -> str:
+    """What the argument is called that chooses the store, or the thread."""
+    return "name" if "name" not in parameters["properties"] else what
 
 
 # Private functions
@@ -125,7 +129,14 @@ def _trigger(spec: architecture.Trigger, thread: str, found: design.Design) -> p
     of_other = kind == "every" and source != thread and source in found.spec.threads
     background = kind in ("timer", "at", "idle") or of_other
     mode = spec.mode or ("background" if background else "foreground")
-    return plan.TriggerPlan(kind, **values, say=spec.say or "", mode=mode, busy=spec.busy)
+    where = {
+        key: tuple(value) if isinstance(value, list) else (value,)
+        for key, value in (spec.where or {}).items()
+    }
+    return plan.TriggerPlan(
+        kind, **values, say=spec.say or "", mode=mode, busy=spec.busy, where=where,
+        quiet=spec.say is False,
+    )  # fmt: skip
 
 
 def _kind(spec: architecture.Trigger) -> tuple[str, dict[str, Any]]:
@@ -142,14 +153,16 @@ def _kind(spec: architecture.Trigger) -> tuple[str, dict[str, Any]]:
     if spec.idle:
         return "idle", {"seconds": triggers.seconds(spec.idle)}
     if spec.crosses:
-        return "crosses", {"measure": spec.crosses.of, "over": spec.crosses.over}
+        crosses = spec.crosses
+        since = crosses.since or ""
+        return "crosses", {"measure": crosses.of, "over": crosses.over, "since": since}
     return "signal", {"event": spec.signal}
 
 
 def _heartbeat(spec: architecture.Heartbeat | str) -> plan.HeartbeatPlan:
     if isinstance(spec, str):
         return plan.HeartbeatPlan()
-    rules = spec.rules
+    given = spec.rules
     return plan.HeartbeatPlan(
         when=tuple(spec.when),
         until=spec.until or "",
@@ -158,11 +171,32 @@ def _heartbeat(spec: architecture.Heartbeat | str) -> plan.HeartbeatPlan:
         max_failures=spec.max_failures,
         max_repeats=spec.max_repeats,
         rules=plan.ToolRules(
-            first=tuple(rules.first),
-            last=tuple(rules.last),
-            then={name: tuple(after) for name, after in rules.then.items()},
-            at_most=dict(rules.at_most),
-            required=tuple(rules.required),
-            approval=tuple(rules.approval),
+            first=tuple(given.first),
+            last=tuple(given.last),
+            then={name: tuple(after) for name, after in given.then.items()},
+            at_most=dict(given.at_most),
+            required=tuple(given.required),
+            approval=tuple(given.approval),
+            go_on=tuple(given.go_on),
+            after={name: tuple(before) for name, before in given.after.items()},
+            branch={name: _branch(given) for name, given in given.branch.items()},
+            prefill=_prefill(given),
         ),
     )
+
+
+def _branch(given: Mapping[str, list[str]]) -> plan.Branch:
+    when = {pattern: tuple(names) for pattern, names in given.items() if pattern != rules.ELSE}
+    rest = given.get(rules.ELSE, [rules.ANY])
+    named = tuple(name for name in rest if name not in (rules.ANY, rules.NOTHING))
+    return plan.Branch(when, named, strict=rest == [rules.NOTHING])
+
+
+def _prefill(given: rules.Rules) -> dict[str, dict[str, dict[str, Any]]]:
+    """The arguments that rules set, by the tool before and the tool itself."""
+    every = {tool_rules.FIRST: given.first, **given.then}
+    found = {
+        before: {name: dict(values) for name, values in calls.items() if values}
+        for before, calls in every.items()
+    }
+    return {before: calls for before, calls in found.items() if calls}

@@ -72,7 +72,8 @@ def plan_from_json(text: str) -> plan.Plan:
 
 
 def _tool_back(data: Mapping[str, Any]) -> plan.ToolPlan:
-    return plan.ToolPlan(**{**data, "stores": tuple(data["stores"])})
+    named = {key: tuple(data.get(key, ())) for key in ("stores", "threads")}
+    return plan.ToolPlan(**{**data, **named})
 
 
 def _thread_back(data: Mapping[str, Any]) -> plan.ThreadPlan:
@@ -83,16 +84,28 @@ def _thread_back(data: Mapping[str, Any]) -> plan.ThreadPlan:
         else tuple(value)
         for key, value in beat["rules"].items()
     }
+    branches = rules.get("branch", {}).items()
+    rules["branch"] = {name: _branch_back(each) for name, each in branches}
     heartbeat = {**beat, "when": tuple(beat["when"]), "rules": plan.ToolRules(**rules)}
     return plan.ThreadPlan(
         **{
             **data,
             "context": tuple(plan.ContextItem(**item) for item in data["context"]),
             "tools": tuple(data["tools"]),
-            "triggers": tuple(plan.TriggerPlan(**each) for each in data["triggers"]),
+            "triggers": tuple(_trigger_back(each) for each in data["triggers"]),
             "heartbeat": plan.HeartbeatPlan(**heartbeat),
         }
     )
+
+
+def _trigger_back(data: Mapping[str, Any]) -> plan.TriggerPlan:
+    where = {key: tuple(values) for key, values in data.get("where", {}).items()}
+    return plan.TriggerPlan(**{**data, "where": where})
+
+
+def _branch_back(data: Mapping[str, Any]) -> plan.Branch:
+    when = {pattern: tuple(names) for pattern, names in data["when"].items()}
+    return plan.Branch(when, tuple(data["otherwise"]), data["strict"])
 
 
 def _tuple(value: Any) -> Any:

@@ -10,17 +10,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from archgraph.graph import tool_rules
 from archgraph.messages import Wire
 
-CONTROL_VERBS = ("reply", "finish", "pause_heartbeats", "wait")
+ToolRules = tool_rules.ToolRules
+Branch = tool_rules.Branch
+
+CONTROL_VERBS = ("reply", "finish", "pause_heartbeats", "wait", "ask", "signal")
 """Verbs that belong to no store: they steer the thread that calls them."""
 
-REPLY, FINISH, PAUSE, WAIT = CONTROL_VERBS
+REPLY, FINISH, PAUSE, WAIT, ASK, SIGNAL = CONTROL_VERBS
 
 THREAD_EVENTS = ("turn", "run", "step", "reply")
 """Events of a thread that triggers may name as `<thread>.<event>`: a foreground run ends with
 `turn`, one in the background with `run`."""
-AGENT_EVENTS = ("opened", "case_end")
+AGENT_EVENTS = ("opened", "message", "case_end")
 """Events of the agent as a whole, named `agent.<event>`."""
 
 
@@ -40,6 +44,8 @@ class ToolPlan:
     `parameters` is a JSON Schema object without what a thread injects (inner thoughts,
     `request_heartbeat`). `store_argument` names the enum argument that chooses the store when the
     verb is bound to several, else it is empty. `fixed` are arguments that the model does not see.
+    `ask` and `signal` call `threads`; `within` bounds the waiting in seconds (0: no bound), `mode`
+    is that of the called run (empty: the caller's).
     """
 
     name: str
@@ -51,6 +57,9 @@ class ToolPlan:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     writes: bool = False
     reads: bool = False
+    threads: tuple[str, ...] = ()
+    within: float = 0.0
+    mode: str = ""
 
     @property
     def control(self) -> bool:
@@ -87,7 +96,9 @@ class TriggerPlan:
     `event` is `node.name`, for example `window.pressure`, `main.turn`, `recall.write`,
     `agent.opened`. `say` is a template whose text is put into the thread's log when it fires.
     `mode` is `foreground`, `background`, or `note`: the thread is told (`say`) at its next step,
-    but does not become due.
+    but does not become due. `where` demands fields of the event's payload, each with the values
+    that are allowed. With `quiet` nothing is put into the log. With `since` (of `crosses`) the
+    measure's rise since the thread's last run counts.
     """
 
     kind: str
@@ -100,29 +111,14 @@ class TriggerPlan:
     say: str = ""
     mode: str = "foreground"
     busy: str = "coalesce"
+    where: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    quiet: bool = False
+    since: str = ""
 
     @property
     def background(self) -> bool:
         """Whether its runs take their steps between the user's turns."""
         return self.mode == "background"
-
-
-@dataclass(frozen=True, slots=True)
-class ToolRules:
-    """Declared order of tool calls within a run of a thread.
-
-    `first`: the run's first call must be one of these. `last`: a successful call of one of these
-    ends the run. `then`: after the key, the next call must be one of the values. `at_most`: calls
-    per turn. `required`: must have been called before the run may end. `approval`: a person must
-    agree first.
-    """
-
-    first: tuple[str, ...] = ()
-    last: tuple[str, ...] = ()
-    then: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    at_most: Mapping[str, int] = field(default_factory=dict)
-    required: tuple[str, ...] = ()
-    approval: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +141,25 @@ class HeartbeatPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class StepPlan:
+    """A step of a pipeline: an operator with its options in plain form.
+
+    `result` names the value that it makes, `when` is the expression that must hold, `each` the one
+    whose items it is taken for; all three may be empty.
+    """
+
+    operator: str
+    options: Mapping[str, Any]
+    result: str = ""
+    when: str = ""
+    each: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ThreadPlan:
     """A thread: what it runs on, what it sees, what it may call, when it is due.
+
+    A pipeline (`kind`) has `steps` instead of prompt, log, context and tools.
 
     `context_window` and `max_tokens` (reserved for the answer) are in tokens. `prompt` names a
     template in `Plan.prompts`. `refresh` is `step`, `turn` or `eviction`: when the system prompt
@@ -169,6 +182,14 @@ class ThreadPlan:
     protocol: str = "native"
     overflow: str = "evict"
     options: Mapping[str, Any] = field(default_factory=dict)
+    kind: str = "agent"
+    steps: tuple[StepPlan, ...] = ()
+    max_failures: int = 3
+
+    @property
+    def pipeline(self) -> bool:
+        """Whether it is a list of operators instead of a heartbeat loop."""
+        return self.kind == "pipeline"
 
 
 @dataclass(frozen=True, slots=True)

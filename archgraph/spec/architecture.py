@@ -7,16 +7,16 @@ value are turned into the long form here.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pydantic
 from pydantic_core import PydanticCustomError
 
-from archgraph.spec import triggers
+from archgraph.spec import rules, triggers
 
-NAME = r"^[A-Za-z][A-Za-z0-9_]{0,62}$"
+NAME = rules.NAME
 RESERVED = (
-    "agent", "all", "counts", "event", "none", "now", "say", "thread", "tools", "user",
+    "agent", "all", "counts", "event", "none", "now", "rules", "say", "thread", "tools", "user",
     "user_message",
 )  # fmt: skip
 """Names that mean something else in templates, events or lists."""
@@ -26,21 +26,19 @@ STAND_INS: dict[str, Any] = {
 }  # fmt: skip
 """What a thread of which these are missing or wrong is read with, so that the rest is checked."""
 
+STAND_INS_PIPELINE: dict[str, Any] = {
+    "model": "offline/extractive", "context_window": 8192, "steps": [{}],
+}  # fmt: skip
+
 Trigger = triggers.Trigger
 PositiveInt = Annotated[int, pydantic.Field(ge=1)]
-Name = Annotated[str, pydantic.Field(pattern=NAME)]
+Name = rules.Name
 Template = Annotated[str, pydantic.Field(pattern=r"\.jinja2$")]
 
 
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-Names = Annotated[
-    list[Name],
-    pydantic.BeforeValidator(_listed, json_schema_input_type=Name | list[Name]),
-]
-"""One name, or a list of names."""
+Names = rules.Names
+Rules = rules.Rules
+_listed = rules.listed  # a field of that name hides the module
 
 
 class Tool(triggers.Model):
@@ -48,9 +46,15 @@ class Tool(triggers.Model):
 
     verb: Name
     """What the tool does: a verb of the stores' type, or `reply`, `finish`, `pause_heartbeats`,
-    `wait`."""
+    `wait`, `ask`, `signal`."""
     stores: Names = pydantic.Field(default_factory=list)
     """The stores that the verb is bound to; with several the model chooses one by name."""
+    threads: Names = pydantic.Field(default_factory=list)
+    """With `ask` and `signal`: the threads that it calls; with several the model chooses one."""
+    within: triggers.Duration | None = None
+    """With `ask`: the longest time that the thread waits for the answer."""
+    mode: Literal["foreground", "background"] | None = None
+    """With `signal`: whether the turn waits for the called run. As the caller's, unless said."""
     about: str = ""
     """What the model is told of the tool, instead of the verb's own description."""
     fixed: dict[str, Any] = pydantic.Field(default_factory=dict)
@@ -94,23 +98,6 @@ class ContextItem(triggers.Model):
         return self
 
 
-class Rules(triggers.Model):
-    """The order in which tools may be called within a run."""
-
-    first: Names = pydantic.Field(default_factory=list)
-    """The run's first call must be one of these."""
-    last: Names = pydantic.Field(default_factory=list)
-    """A successful call of one of these ends the run."""
-    then: dict[str, Names] = pydantic.Field(default_factory=dict)
-    """After a tool, the next call must be one of these."""
-    at_most: dict[str, PositiveInt] = pydantic.Field(default_factory=dict)
-    """How often a tool may be called in a turn."""
-    required: Names = pydantic.Field(default_factory=list)
-    """Must have been called before the run may end."""
-    approval: Names = pydantic.Field(default_factory=list)
-    """A person must agree to each call."""
-
-
 When = Literal["requested", "failed", "called", "always"]
 
 
@@ -142,7 +129,7 @@ class Thread(triggers.Model):
     """A thread: what it runs on, what it sees, what it may do, and when it is due."""
 
     kind: Literal["agent"] = "agent"
-    """`agent`: the heartbeat loop."""
+    """`agent`: the heartbeat loop. (`pipeline`: a list of operators, with keys of its own.)"""
     model: Annotated[str, pydantic.Field(min_length=1)]
     """The model's full name, for example `openai/gpt-4o-mini` or `offline/extractive`."""
     context_window: Annotated[int, pydantic.Field(ge=256)]
@@ -176,6 +163,61 @@ class Thread(triggers.Model):
     """Settings for the model: `temperature`, `api_base`, `timeout` (seconds) and so on."""
 
 
+class Modifiers(triggers.Model):
+    """What stands beside a step's operator."""
+
+    result: Annotated[str | None, pydantic.Field(alias="as", pattern=NAME)] = None
+    """The name under which later steps and templates find the result."""
+    when: str | None = None
+    """A jinja2 expression over the values so far; the step is left out where it is false."""
+    each: str | None = None
+    """A value (or a path in one, or an expression) that is a list: the step is taken once for
+    each of its items, which it finds as `item`; its result is the list of results."""
+
+
+MODIFIERS = ("as", "when", "each")
+
+
+class Step(Modifiers):
+    """A step of a pipeline: one operator, and what becomes of its result."""
+
+    operator: str
+    """A registered operator. In YAML its name is the key under which its options stand."""
+    options: dict[str, Any] = pydantic.Field(default_factory=dict)
+    """The operator's options, checked by the operator."""
+
+
+class Pipeline(triggers.Model):
+    """A thread that is a fixed list of operators: no loop, and no tools that a model chooses."""
+
+    kind: Literal["pipeline"]
+    """`pipeline`: a list of operators."""
+    model: Annotated[str, pydantic.Field(min_length=1)] = "offline/extractive"
+    """The model of the steps that ask one."""
+    context_window: Annotated[int, pydantic.Field(ge=256)] = 8192
+    """Tokens that one request may send and be answered with."""
+    max_tokens: PositiveInt = 512
+    """Tokens reserved for the model's answer, unless a step says otherwise."""
+    triggers: list[Trigger] = pydantic.Field(default_factory=list)
+    """What makes the thread due."""
+    steps: list[dict[str, Any]] = pydantic.Field(min_length=1)
+    """The operators, in order. Each step is a mapping with the operator's name as key, and
+    `as`, `when` and `each` beside it."""
+    max_failures: PositiveInt = 3
+    """How often one step asks its model again when the answer cannot be used."""
+    options: dict[str, Any] = pydantic.Field(default_factory=dict)
+    """Settings for the model, as in other threads."""
+
+    # What only threads of the other kind have; the checks ask both alike.
+    prompt: ClassVar[str] = ""
+    log: ClassVar[None] = None
+    context: ClassVar[tuple[ContextItem, ...]] = ()
+    tools: ClassVar[tuple[str, ...]] = ()
+    heartbeat: ClassVar[Literal["never"]] = "never"
+    overflow: ClassVar[Literal["evict"]] = "evict"
+    protocol: ClassVar[Literal["native"]] = "native"
+
+
 class Store(triggers.Model):
     """A store: its type, and the options that the type declares."""
 
@@ -207,5 +249,7 @@ class ArchitectureSpec(Head):
     """What keeps state across turns."""
     tools: dict[str, Tool] = pydantic.Field(default_factory=dict)
     """What a model may call."""
-    threads: dict[str, Thread] = pydantic.Field(default_factory=dict)
+    threads: dict[str, Thread | Pipeline] = pydantic.Field(default_factory=dict)
     """What thinks: a prompt, a context window and triggers."""
+    steps: dict[str, list[Step]] = pydantic.Field(default_factory=dict)
+    """The steps of each pipeline, read. Not a key of its own in YAML."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from archgraph import errors
-from archgraph.spec import architecture, merge, reading, tree, validate
+from archgraph.spec import architecture, merge, prune, reading, tree, validate
 
 SUFFIXES = (".yaml", ".yml")
 SHIPPED = Path(__file__).parents[1] / "_shipped" / "architectures"
@@ -108,7 +108,7 @@ def read(source: str | Path, overrides: Sequence[str] = ()) -> Architecture:
     # one text alone is a sequence of letters, which nobody means
     for text in [overrides] if isinstance(overrides, str) else overrides:
         merge.override(merged, text)
-    merge.prune(merged)
+    prune.prune(merged)
     merge.substitute(merged)
     made = validate.validate(merged.root)
     whole = "extends" not in trees[-1].mapping

@@ -8,7 +8,7 @@ one node names another.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -94,28 +94,6 @@ def override(merged: Merged, text: str) -> None:
     layer = tree.put(tree.mapping(origin), path, value)
     merged.root = _overlay(merged, merged.root, layer, ())
     return None
-
-
-def prune(merged: Merged) -> None:
-    """Take away the edges to what was removed, and tools that have lost their last store."""
-    gone = {key: by for key, by in merged.removed.items() if tree.get(merged.root, key) is None}
-    merged.removed = gone
-    if not gone:
-        return
-    for name, tool in tree.child_mapping(merged.root, "tools").items():
-        stores = tree.child(tool, "stores")
-        if stores is None or not isinstance(stores.value, (list, str)):
-            continue
-        lost = [by for item in _texts(stores) if (by := gone.get(("stores", item)))]
-        if lost and len(lost) == len(_texts(stores)):
-            merged.root = tree.drop(merged.root, ("tools", name))
-            gone["tools", name] = lost[0]
-        elif lost:
-            kept = [item for item in stores.items if ("stores", item.text) not in gone]
-            path = ("tools", name, "stores")
-            merged.root = tree.put(merged.root, path, replace(stores, value=kept))
-    for name, thread in tree.child_mapping(merged.root, "threads").items():
-        merged.root = tree.put(merged.root, ("threads", name), _without_edges(thread, gone))
 
 
 def substitute(merged: Merged) -> None:
@@ -263,69 +241,6 @@ def _reachable(merged: Merged, path: tree.Path, origin: tree.Origin) -> bool:
             return False
         node = below
     return True
-
-
-def _texts(node: tree.Node) -> list[str]:
-    return [node.text] if isinstance(node.value, str) else [item.text for item in node.items]
-
-
-def _without_edges(thread: tree.Node, gone: Collection[tuple[str, str]]) -> tree.Node:
-    """A thread without what it names of the removed nodes; its log stays, to be reported."""
-    tools = {name for section, name in gone if section == "tools"}
-    stores = {name for section, name in gone if section == "stores"}
-    names = {name for _, name in gone}
-    named: dict[str, Callable[[tree.Node], set[str]]] = {
-        "tools": lambda item: {item.text} & tools,
-        "context": lambda item: _item_names(item) & names,
-        "triggers": lambda item: _trigger_names(item) & names,
-    }
-    for key, lost in named.items():
-        node = tree.child(thread, key)
-        if node is not None and isinstance(node.value, list):
-            left = [item for item in node.items if not lost(item)]
-            thread = tree.put(thread, (key,), replace(node, value=left))
-    return _without_rules(thread, tools, stores)
-
-
-def _item_names(item: tree.Node) -> set[str]:
-    of = tree.child(item, "of")
-    store = tree.child(item, "store")
-    return {item.text, of.text if of else "", store.text if store else ""} - {""}
-
-
-def _trigger_names(item: tree.Node) -> set[str]:
-    found = set()
-    for path in (("event",), ("of",), ("crosses", "of"), ("signal",)):
-        node = tree.get(item, path)
-        if node is not None:
-            found.add(node.text.partition(".")[0])
-    return found
-
-
-def _without_rules(thread: tree.Node, tools: set[str], stores: set[str]) -> tree.Node:
-    until = tree.get(thread, ("heartbeat", "until"))
-    if until is not None and until.text in tools:
-        thread = tree.drop(thread, ("heartbeat", "until"))
-    while_open = tree.get(thread, ("heartbeat", "while"))
-    if while_open is not None and while_open.text.partition(".")[0] in stores:
-        thread = tree.drop(thread, ("heartbeat", "while"))
-    rules = tree.get(thread, ("heartbeat", "rules"))
-    if rules is not None and isinstance(rules.value, dict):
-        left = {key: _rule(node, tools) for key, node in rules.value.items()}
-        alive = {key: node for key, node in left.items() if node is not None}
-        thread = tree.put(thread, ("heartbeat", "rules"), replace(rules, value=alive))
-    return thread
-
-
-def _rule(node: tree.Node, tools: set[str]) -> tree.Node | None:
-    if isinstance(node.value, str):
-        return None if node.value in tools else node
-    if isinstance(node.value, list):
-        return replace(node, value=[item for item in node.value if item.text not in tools])
-    if isinstance(node.value, dict):
-        pairs = {key: _rule(each, tools) for key, each in node.value.items() if key not in tools}
-        return replace(node, value={key: each for key, each in pairs.items() if each is not None})
-    return node
 
 
 def _filled(merged: Merged, node: tree.Node, path: tree.Path, used: set[str]) -> tree.Node:

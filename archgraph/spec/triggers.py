@@ -22,6 +22,9 @@ Duration = Annotated[str, pydantic.Field(pattern=DURATION)]
 Event = Annotated[str, pydantic.Field(pattern=EVENT)]
 """`node.event`, for example `window.pressure`, `main.turn` or `agent.opened`."""
 
+Field = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,62}$")]
+Plain = bool | int | float | str
+
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -40,6 +43,9 @@ class Crosses(Model):
     """`store.measure`, for example `archival.count`."""
     over: float
     """The trigger fires when the measure rises over this, and is armed again below it."""
+    since: Literal["last_run"] | None = None
+    """With `last_run` the measure's rise since this thread's last run ended counts, instead of the
+    measure itself. What is written during a run of this thread does not count."""
 
 
 class Trigger(Model):
@@ -65,8 +71,12 @@ class Trigger(Model):
     step, and does not become due."""
     busy: Literal["skip", "queue", "coalesce"] = "coalesce"
     """What happens when it fires while the thread is busy."""
-    say: Annotated[str | None, pydantic.Field(pattern=r"\.jinja2$")] = None
-    """A template whose text is put into the thread's log when it fires."""
+    where: dict[Field, Plain | list[Plain]] | None = None
+    """With `event` and `every: N, of:`: only events whose fields have these values, for example
+    `{kind: user}` of a log's `write`. A list allows any of its values."""
+    say: Annotated[str, pydantic.Field(pattern=r"\.jinja2$")] | Literal[False] | None = None
+    """A template whose text is put into the thread's log when it fires. With `false` nothing is
+    put there: the thread goes on with what its window shows."""
 
     @pydantic.model_validator(mode="before")
     @classmethod
@@ -95,6 +105,10 @@ class Trigger(Model):
         if isinstance(self.every, int) and self.of is None:
             hint = {"hint": "add `of: node.event`, or write a time such as 30m"}
             raise PydanticCustomError("missing-key", "every so many of what?", hint)
+        fields = self.of or self.event not in (None, "user_message")
+        if self.where is not None and not fields:
+            hint = {"hint": "write it beside `event` or `every: N, of:`"}
+            raise PydanticCustomError("wrong-value", "`where` looks at the fields of events", hint)
         if self.of is not None and not isinstance(self.every, int):
             hint = {"hint": "write `every: N` with it, or delete `of`"}
             raise PydanticCustomError("wrong-value", "`of` counts events for `every: N`", hint)
