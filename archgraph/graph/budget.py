@@ -14,6 +14,9 @@ from archgraph import errors, prompts
 from archgraph.graph import assemble, design, plan
 from archgraph.llm import tokens
 
+TOGETHER = 2
+"""The results of one step take at most as many full messages together (`runtime` cuts them)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -155,9 +158,7 @@ def _part(
     """The most that a part of the context can take."""
     shown = f"cap of {item.store} in threads.{thread.name}.context"
     if item.since == "turn":
-        run = _own_run(found, thread)
-        message = _message(found, thread, item.store)
-        return Line(f"{item.store}: one message and {run.what}", run.tokens + message, run.keys)
+        return _own_run(found, thread)
     if item.mode != "show":
         what = f"since {item.since}" if item.since else f"{item.k} search results"
         return Line(f"{item.store}, {what}, at the cap", item.cap * times, (shown,))
@@ -167,7 +168,9 @@ def _part(
     if over:
         keys = (own, *_message_keys(thread, over))
         keep = getattr(options, "keep_last", 1)
-        message = _message(found, thread, over)
+        message, step = _message(found, thread, over), _step(found, thread)
+        if over == thread.log and thread.tools and step > keep * message:
+            return Line(f"{item.store}: the last step, {_A_STEP}", step, keys)
         return Line(
             f"{item.store}: the last {keep} messages at {message} each", keep * message, keys
         )
@@ -189,16 +192,23 @@ def _message_keys(thread: plan.ThreadPlan, log: str) -> tuple[str, ...]:
     return (f"the caps of stores.{log}", f"threads.{thread.name}.max_tokens")
 
 
+_A_STEP = f"an answer and results of {TOGETHER} full messages together"
+
+
+def _step(found: design.Design, thread: plan.ThreadPlan) -> int:
+    """The largest step: an answer, and the results of its calls, which share a bound."""
+    results = TOGETHER * found.options(thread.log).token_cap() if thread.tools else 0
+    return thread.max_tokens + tokens.PER_MESSAGE + int(results)
+
+
 def _own_run(found: design.Design, thread: plan.ThreadPlan) -> Line:
-    """The calls and results of a run's earlier steps: nothing evicts them before the run ends."""
+    """The least that stays of a run: what it began with, its last step, the newest message."""
+    message, keys = _message(found, thread, thread.log), _message_keys(thread, thread.log)
     beat = thread.heartbeat
-    steps = beat.max_steps if beat.when or beat.while_open else 1
-    if set(beat.when) == {"failed"} and not beat.while_open:
-        steps = min(steps, beat.max_failures)
-    size = thread.max_tokens + tokens.PER_MESSAGE + found.options(thread.log).token_cap()
-    what = f"the calls and results of {steps - 1} earlier steps at {size} each"
-    keys = (f"threads.{thread.name}.heartbeat.max_steps", *_message_keys(thread, thread.log))
-    return Line(what, (steps - 1) * size, keys)
+    if beat.max_steps < 2 or not (beat.when or beat.while_open):
+        return Line(f"{thread.log}: what the run began with", message, keys)
+    what = f"{thread.log}: what the run began with, its last step and the newest message"
+    return Line(what, 2 * message + _step(found, thread), keys)
 
 
 def _is_text(found: design.Design, item: plan.ContextItem) -> bool:

@@ -16,7 +16,7 @@ from archgraph import clock, prompts
 from archgraph.graph import plan as plans
 from archgraph.llm import base as llm
 from archgraph.messages import Wire
-from archgraph.runtime import tick
+from archgraph.runtime import fitting, tick
 from archgraph.storage import database, journal
 from archgraph.stores import base
 
@@ -29,15 +29,17 @@ class Window:
     """All that one step sends.
 
     `rows` are the log rows of the messages after the system prompt; `tokens` the size of the
-    whole prompt, tool schemas included; `prefix` the share of it that repeats the thread's last
-    request from its start. `upto` is where the run's ranges are frozen. `span` names the log if
-    the messages are one unbroken stretch of it as the thread sees it.
+    whole prompt, tool schemas included; `whole` what it would be if no message of the run had
+    left it; `prefix` the share of it that repeats the thread's last request from its start.
+    `upto` is where the run's ranges are frozen. `span` names the log if the messages are one
+    unbroken stretch of it as the thread sees it.
     """
 
     rendering: Rendering
     messages: list[Wire]
     rows: list[int]
     tokens: int
+    whole: int
     fixed: int
     prefix: float
     upto: Mapping[str, int]
@@ -91,7 +93,7 @@ class Renderer:
             for name, schemas in self.schemas.items()
         }
         self._last = {name: _Sent() for name in plan.threads}
-        self._made = {name: _made(plan, thread) for name, thread in plan.threads.items()}
+        self._made = {n: _made(plan, t) for n, t in plan.threads.items() if not t.pipeline}
         self._spans = {name: self._span(thread) for name, thread in plan.threads.items()}
         self._guarded = {
             name
@@ -106,9 +108,9 @@ class Renderer:
             self._remember(thread, state, last)
         upto = dict(state.upto)
         shown = self._rendering(thread, state, last, upto)
-        messages = self._messages(thread, state)
-        tokens = sum([message.tokens for message in messages])
         fixed = shown.tokens + self._schema_tokens[thread.name] + PROMPT_OVERHEAD
+        messages, hidden = self._messages(thread, state, fixed)
+        tokens = sum([message.tokens for message in messages])
         wires: list[Wire] = [{"role": "system", "content": shown.system}]
         wires += [message.wire for message in messages]
         return Window(
@@ -116,6 +118,7 @@ class Renderer:
             messages=wires,
             rows=[message.seq for message in messages],
             tokens=fixed + tokens,
+            whole=fixed + tokens + hidden,
             fixed=fixed,
             prefix=self._prefix(last, shown, messages, fixed),
             upto=upto,
@@ -266,26 +269,42 @@ class Renderer:
         return "\n\n".join([system, *rest])
 
     def _messages(
-        self, thread: plans.ThreadPlan, state: tick.ThreadState
-    ) -> list[base.WindowMessage]:
-        """The chat messages of the window: what the context shows, then the run's own."""
+        self, thread: plans.ThreadPlan, state: tick.ThreadState, fixed: int
+    ) -> tuple[list[base.WindowMessage], int]:
+        """The chat messages of the window, and the tokens of those that found no room.
+
+        First what the context shows, then the run's own. Queues are bounded by eviction; what
+        nothing evicts is shown as far as it fits.
+        """
         shown: list[base.WindowMessage] = []
+        own: list[base.WindowMessage] = []
         view, shows_log = self.view(thread, state), False
         for item in thread.context:
             store = cast(Any, self.stores[item.store])
             if item.mode == "since" and item.since == "turn":
                 start = 0 if state.turn else state.upto.get(tick.RUN_START, 0)
-                shown += store.window(start, thread=thread.name, turn=state.turn)
+                part = store.window(start, thread=thread.name, turn=state.turn)
+                own += part
+                shown += part
                 shows_log = shows_log or item.store == thread.log
             elif item.mode == "show" and store.shows_messages:
                 over = getattr(store.options, "over", "")
                 shown += store.window(view) if over else store.window(0, thread=thread.name)
                 shows_log = shows_log or thread.log in (over, item.store)
         if not shows_log:
-            start = state.upto.get(tick.RUN_START, 0)
-            log = cast(Any, self.stores[thread.log])
-            shown += [m for m in log.window(start, thread=thread.name) if self._own(m, thread)]
-        return shown
+            part = self._of_run(thread, state)
+            own, shown = own + part, shown + part
+        return _fitted(thread, shown, own, fixed)
+
+    def _of_run(
+        self, thread: plans.ThreadPlan, state: tick.ThreadState
+    ) -> list[base.WindowMessage]:
+        """The messages that a thread has put into its log in the present run."""
+        start = state.upto.get(tick.RUN_START, 0)
+        sql = "SELECT seq FROM record WHERE store = ? AND seq > ? AND thread = ?"
+        written = {row[0] for row in self.db.all(sql, (thread.log, start, thread.name))}
+        log = cast(Any, self.stores[thread.log])
+        return [m for m in log.window(start, thread=thread.name) if m.seq in written]
 
     def _span(self, thread: plans.ThreadPlan) -> str:
         """The log whose rows the window shows in one stretch, if it shows one queue over it."""
@@ -295,10 +314,6 @@ class Renderer:
             return ""
         options = cast(Any, self.stores[queues[0]].options)
         return str(options.over) if options.over == thread.log and not options.of else ""
-
-    def _own(self, message: base.WindowMessage, thread: plans.ThreadPlan) -> bool:
-        sql = "SELECT thread FROM record WHERE seq = ?"
-        return bool(self.db.value(sql, (message.seq,)) == thread.name)
 
     def _prefix(
         self,
@@ -315,6 +330,23 @@ class Renderer:
             return self.count(_common(last.rendering.system, shown.system)) / total
         same = len(_common(list(last.rows), [message.seq for message in messages]))
         return (fixed + sum([message.tokens for message in messages[:same]])) / total
+
+
+def _fitted(
+    thread: plans.ThreadPlan,
+    shown: list[base.WindowMessage],
+    own: list[base.WindowMessage],
+    fixed: int,
+) -> tuple[list[base.WindowMessage], int]:
+    """What is shown without the messages of the run that found no room, and the tokens of these."""
+    if not own or thread.overflow == "fail":
+        return shown, 0
+    room = thread.context_window - thread.max_tokens - fixed
+    others = sum([m.tokens for m in shown]) - sum([m.tokens for m in own])
+    stay = {message.seq for message in fitting.kept(own, room - others)}
+    gone = {message.seq for message in own} - stay
+    hidden = sum(message.tokens for message in own if message.seq in gone)
+    return [message for message in shown if message.seq not in gone] if gone else shown, hidden
 
 
 def _made(plan: plans.Plan, thread: plans.ThreadPlan) -> bytes:

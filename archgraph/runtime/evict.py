@@ -15,7 +15,7 @@ from archgraph import errors, prompts
 from archgraph.graph import plan as plans
 from archgraph.llm import base as llm
 from archgraph.messages import Completion
-from archgraph.runtime import context, step, tick, world
+from archgraph.runtime import context, fitting, step, tick, world
 from archgraph.storage import database, journal
 from archgraph.stores import base, block, queue
 
@@ -58,14 +58,10 @@ def need(
         shown = cast(queue.Queue, w.stores[name])
         at = shown.options.evict_at
         line = limit if at == 1.0 else min(limit, tokens_of(at, thread))
-        if window.tokens > line and thread.overflow != "fail":
-            room = _kept(shown.options.evict_to, limit - window.fixed)
+        if window.whole > line and thread.overflow != "fail":
             messages = shown.window(w.renderer.view(thread, state))
-            victims = _sparing(
-                shown.victims(messages, int(room)),
-                state.upto.get(tick.RUN_START, 0),
-                window.tokens - line,
-            )
+            victims = _victims(shown, messages, window, limit)
+            victims = _sparing(victims, state.upto.get(tick.RUN_START, 0), window.whole - line)
             if victims:
                 return Need(queue=name, victims=tuple(victims))
         warn = shown.options.warn_at
@@ -78,6 +74,18 @@ def need(
         )
         return Need(overflow=text)
     return Need()
+
+
+def _victims(
+    shown: queue.Queue, messages: list[base.WindowMessage], window: context.Window, limit: int
+) -> list[base.WindowMessage]:
+    """What must leave a queue for its share of the room, and for the prompt to fit at all."""
+    taken = sum(message.tokens for message in messages)
+    room = _kept(shown.options.evict_to, limit - window.fixed)
+    room = min(room, limit - (window.tokens - taken))
+    victims = shown.victims(messages, int(room))
+    excess = window.tokens - sum(message.tokens for message in victims) - limit
+    return messages[: fitting.further(messages, len(victims), excess)]
 
 
 def tokens_of(threshold: float, thread: plans.ThreadPlan) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from archgraph import clock, errors
@@ -16,7 +16,7 @@ from archgraph.graph import plan as plans
 from archgraph.llm import base as llm
 from archgraph.llm import secret_options
 from archgraph.messages import Completion
-from archgraph.runtime import calls, context, heartbeat, tick, world
+from archgraph.runtime import calls, context, fitting, heartbeat, tick, world
 from archgraph.storage import database, journal
 from archgraph.stores import log
 
@@ -135,8 +135,9 @@ def apply(
             spoken=None if done.spoken == [completion.text] else "\n".join(done.spoken),
         )
     )
-    for result in done.results:
-        target.write(log.Entry("result", result.text, call=result.call_id, ok=result.ok))
+    results = [log.Entry("result", r.text, call=r.call_id, ok=r.ok) for r in done.results]
+    for entry in _bounded(target, results):
+        target.write(entry)
     journal.add_calls(
         w.db,
         [
@@ -148,6 +149,17 @@ def apply(
         tuple(done.calls), not numbered, done.pause_minutes, done.wait_minutes, completion.text
     )
     return outcome, done
+
+
+def _bounded(target: log.Log, results: list[log.Entry]) -> list[log.Entry]:
+    """The results of one step, so that together they take no more than the budget proof says."""
+    if len(results) < 2:
+        return results
+    from archgraph.graph import budget  # seldom needed, and it brings the whole checker
+
+    total = budget.TOGETHER * target.options.token_cap()
+    most = fitting.share([target.size(entry) for entry in results], total)
+    return [replace(entry, most=most) for entry in results]
 
 
 def prepare(w: world.World, thread: plans.ThreadPlan, replied: Replied) -> list[calls.Parsed]:

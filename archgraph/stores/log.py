@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import pydantic
@@ -24,6 +24,9 @@ SPOKEN = ("user", "assistant")
 MESSAGE_OVERHEAD = 4
 """Tokens that a chat format adds to each message (OpenAI cookbook, num_tokens_from_messages)."""
 
+_NOTHING = -1
+"""For `cut`: of this result only its length is shown, without an envelope."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -31,7 +34,8 @@ class Entry:
 
     kind: `user`, `assistant`, `result` (of a tool call), `alert`, `heartbeat` or `login`.
     `calls` are an assistant's tool calls as (id, name, raw arguments); `call` and `ok` belong to
-    a result; `spoken` is what the user heard, where that is not `text`.
+    a result; `spoken` is what the user heard, where that is not `text`. `most` bounds the tokens
+    that it takes in a window below the log's own cap.
     """
 
     kind: str
@@ -43,6 +47,7 @@ class Entry:
     ok: bool = True
     spoken: str | None = None
     key: str = ""
+    most: int = 0
 
 
 class Log(base.Store):
@@ -83,30 +88,20 @@ class Log(base.Store):
 
     def write(self, entry: Entry) -> base.Record:
         """Append a message."""
-        fields: dict[str, Any] = {"kind": entry.kind}
-        if entry.name:
-            fields["name"] = entry.name
-        if entry.calls:
-            fields["calls"] = entry.calls
-        if entry.kind == "result":
-            fields |= {"call": entry.call, "ok": entry.ok}
-        if entry.spoken is not None:
-            fields["spoken"] = entry.spoken
-        if entry.key:
-            fields["key"] = entry.key
-        now = self.context.db.now() if entry.at is None else entry.at
-        draft = base.Record(id="", content=entry.text, fields=fields, created=now)
-        tokens = self._size(draft)
-        if tokens > self.options.token_cap() and not entry.calls:
-            fields["cut"] = self._fitting(draft)
+        draft = self._draft(entry)
+        tokens, room = self._size(draft), min(self.options.token_cap(), entry.most or 1 << 30)
+        if tokens > room and not entry.calls:
+            draft.fields["cut"] = self._fitting(draft, room)
             tokens = self._size(draft)
         if self._count is not None:
             self._count += 1
-        record = self.records.add(
-            base.Record(id="", content=entry.text, fields=fields, created=now, tokens=tokens)
-        )
+        record = self.records.add(replace(draft, tokens=tokens))
         self.wrote(kind=entry.kind)
         return record
+
+    def size(self, entry: Entry) -> int:
+        """The tokens that a coming message will take in a window, within the log's cap."""
+        return min(self._size(self._draft(entry)), self.options.token_cap())
 
     def window(
         self, after: int, *, thread: str = "", turn: int | None = None, upto: int | None = None
@@ -130,11 +125,12 @@ class Log(base.Store):
         fields, text = record.fields, record.content
         kind = fields["kind"]
         if "cut" in fields:
-            text = f"{text[: fields['cut']]}... [cut: {len(text)} characters in all]"
+            text = f"{text[: max(0, fields['cut'])]}... [cut: {len(text)} characters in all]"
         if kind == "assistant":
             return _assistant(text, fields.get("calls", ()))
         if kind == "result":
-            body = self._packed(fields["ok"], text, record.created)
+            bare = fields.get("cut") == _NOTHING
+            body = text if bare else self._packed(fields["ok"], text, record.created)
             return {"role": "tool", "tool_call_id": fields["call"], "content": body}
         if self.options.envelope == "text":
             named = f"{fields['name']}: {text}" if fields.get("name") else text
@@ -175,6 +171,28 @@ class Log(base.Store):
             return ""
         who = record.fields.get("name") or kind
         return f"- {clock.stamp(record.created)} | {who}: {text}"
+
+    def as_item(self, record: base.Record) -> dict[str, Any] | None:
+        """Who said it, and the words that were heard; None for machinery."""
+        text = form(record)
+        if not text:
+            return None
+        kind = record.fields["kind"]
+        who = record.fields.get("name") or kind
+        return {"who": who, "kind": kind, "content": text, "ids": False}
+
+    def keep(self, content: str, **envelope: Any) -> base.Record:
+        """Append what a pipeline says, as its thread's message."""
+        kind = str(envelope.get("fields", {}).get("kind", "assistant"))
+        return self.write(Entry(kind if kind in (*SPOKEN, "alert") else "assistant", content))
+
+    def find_for(
+        self, query: str, k: int, *, where: Mapping[str, Any], policy: Any = None
+    ) -> list[tuple[base.Record, float]]:
+        """The k best messages for a query, best first."""
+        only = ranking.Filter(where)
+        hits, _ = self.index.search(query, policy or self.options.retrieval, limit=k, only=only)
+        return [(hit.record, hit.score) for hit in hits]
 
     def measure(self, name: str) -> float:
         """`count` is kept in memory, so that a long history costs nothing."""
@@ -231,12 +249,27 @@ class Log(base.Store):
         hits, _ = self.index.search(query, self.options.retrieval, limit=k)
         return [self._result(r) for r in sorted((h.record for h in hits), key=lambda r: r.seq)]
 
-    def forget(self) -> None:
+    def refresh(self) -> None:
         """The count is read again."""
         self._count = None
 
     def _result(self, record: base.Record) -> str:
         return base.cut(self.line(record), self.options.result_cap, self.context.count)
+
+    def _draft(self, entry: Entry) -> base.Record:
+        fields: dict[str, Any] = {"kind": entry.kind}
+        if entry.name:
+            fields["name"] = entry.name
+        if entry.calls:
+            fields["calls"] = entry.calls
+        if entry.kind == "result":
+            fields |= {"call": entry.call, "ok": entry.ok}
+        if entry.spoken is not None:
+            fields["spoken"] = entry.spoken
+        if entry.key:
+            fields["key"] = entry.key
+        now = self.context.db.now() if entry.at is None else entry.at
+        return base.Record(id="", content=entry.text, fields=fields, created=now)
 
     def _size(self, record: base.Record) -> int:
         wire = self.wire(record)
@@ -244,13 +277,14 @@ class Log(base.Store):
         calls = "".join(f"{name}{raw}" for _, name, raw in record.fields.get("calls", ()))
         return self.context.count(body + calls) + MESSAGE_OVERHEAD
 
-    def _fitting(self, record: base.Record) -> int:
-        """How many characters of a too long message still fit its cap."""
-        low, high, room = 0, len(record.content), self.options.token_cap()
+    def _fitting(self, record: base.Record, room: int) -> int:
+        """How many characters of a too long message still fit; `_NOTHING` if its frame does not."""
+        low, high = 0, len(record.content)
         while low < high:
             record.fields["cut"] = middle = (low + high + 1) // 2
             low, high = (middle, high) if self._size(record) <= room else (low, middle - 1)
-        return low
+        record.fields["cut"] = low
+        return low if low or self._size(record) <= room else _NOTHING
 
     def _packed(self, ok: bool, text: str, at: float) -> str:
         if self.options.envelope == "text":

@@ -49,11 +49,22 @@ def test_a_store_that_a_template_prints_twice_counts_twice(tmp_path: Path) -> No
     assert twice.total - once.total >= cap
 
 
-def test_earlier_steps_of_a_run_count_where_nothing_evicts_them(tmp_path: Path) -> None:
+def test_of_a_run_only_the_least_that_stays_is_counted(tmp_path: Path) -> None:
+    """What it began with, its last step and the newest message: however long the run is."""
     few = sums(tmp_path, "threads.tender.heartbeat.max_steps=2")["tender"]
-    more = sums(tmp_path, "threads.tender.heartbeat.max_steps=3")["tender"]
-    log = load.load(good.write(tmp_path)).options["diary"]
-    assert more.total - few.total == 512 + tokens.PER_MESSAGE + log.token_cap()
+    many = sums(tmp_path, "threads.tender.heartbeat.max_steps=30")["tender"]
+    one = sums(tmp_path, "threads.tender.heartbeat.max_steps=1")["tender"]
+    cap = load.load(good.write(tmp_path)).options["diary"].token_cap()
+    assert few.total == many.total
+    assert few.total - one.total == cap + 512 + tokens.PER_MESSAGE + budget.TOGETHER * cap
+
+
+def test_a_queue_holds_at_least_the_last_step(tmp_path: Path) -> None:
+    text = good.GOOD.replace("    evict_to: 0.5\n", "    evict_to: 0.5\n    keep_last: 1\n")
+    main = sums(tmp_path, text=text)["main"]
+    cap = load.load(good.write(tmp_path)).options["recall"].token_cap()
+    (window,) = [line for line in main.lines if line.what.startswith("window")]
+    assert window.tokens == 512 + tokens.PER_MESSAGE + budget.TOGETHER * cap
 
 
 def test_the_caps_of_new_messages_count(tmp_path: Path) -> None:
