@@ -20,6 +20,7 @@ from archgraph.llm import base, call_ids, tokens
 from archgraph.llm import extractive_policy as policy
 from archgraph.llm import extractive_reading as reading
 from archgraph.llm import extractive_tools as tools
+from archgraph.llm import extractive_typed as typed
 from archgraph.messages import Completion, ToolCall, Usage, Wire
 
 NAME = "offline/extractive"
@@ -37,6 +38,9 @@ class Extractive:
 
     def complete(self, request: base.Request) -> Completion:
         """Answer one request."""
+        schema = typed.wanted(request)
+        if schema is not None:
+            return _typed(request, schema)
         window = reading.read(request.messages)
         kit = tools.read(() if request.tool_choice == "none" else request.tools)
         move = policy.decide(window, kit, request.tool_choice == "required")
@@ -54,6 +58,15 @@ class Extractive:
     def stream(self, request: base.Request) -> Generator[base.Delta, None, Completion]:
         """Answer one request in one piece."""
         return (yield from base.completed(self, request))
+
+
+def _typed(request: base.Request, schema: Mapping[str, Any]) -> Completion:
+    """Answer a typed call by one call of its tool."""
+    arguments = json.dumps(typed.answer(request, schema), ensure_ascii=False)
+    call = ToolCall(call_ids.derive(request, 0), typed.ANSWER, arguments)
+    said = tokens.counter(NAME).count(call.name + arguments)
+    usage = Usage(_prompt_tokens(request), said)
+    return Completion("", (call,), usage, "tool_calls", NAME)
 
 
 def _prompt_tokens(request: base.Request) -> int:

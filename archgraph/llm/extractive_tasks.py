@@ -95,13 +95,13 @@ def perform(task: str, window: Window) -> str:
         ranked = _rank(window)
         if ranked:
             return _listed(ranked, asked) if "json" in asked.lower() else ", ".join(ranked)
-    room = _room(asked)
+    most_words = room(asked)
     if task in ("extract", "reflect", "rank"):
-        most = _count(asked, 10 if task == "extract" else 5)
+        most = count(asked, 10 if task == "extract" else 5)
         told = [unit for unit in units if facts.tells(unit)]
-        notes = [facts.noted(unit) for unit in facts.weightiest(told, room, most)]
+        notes = [facts.noted(unit) for unit in facts.weightiest(told, most_words, most)]
         return _listed(notes, asked)
-    chosen = facts.weightiest(units, room)
+    chosen = facts.weightiest(units, most_words)
     return "\n".join(_sentence(facts.noted(unit)) for unit in chosen)
 
 
@@ -135,15 +135,16 @@ def _instructs(unit: Unit) -> bool:
     )
 
 
-def _room(asked: str) -> int:
+def room(asked: str, default: int = DEFAULT_WORDS) -> int:
     """The words that the answer may have."""
     limits = [int(n.replace(",", "")) for n in _WORDS.findall(asked)]
     for pattern, divisor in _SIZES:
         limits += [int(n.replace(",", "")) // divisor for n in pattern.findall(asked)]
-    return max(1, min(limits)) if limits else DEFAULT_WORDS
+    return max(1, min(limits)) if limits else default
 
 
-def _count(asked: str, default: int) -> int:
+def count(asked: str, default: int) -> int:
+    """The items that the answer may have."""
     match = _ITEMS.search(asked)
     if not match:
         return default

@@ -1,0 +1,377 @@
+"""Cuts simple sentences into subject, predicate and object, and says how two of them stand.
+
+Called by the offline policy for typed calls. There is no grammar here: the verb is the first word
+after a subject that is an auxiliary, a common verb, or has a verb's ending where a verb must
+stand. Sentences that do not fit give nothing. Knows no schemas.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from archgraph.llm import extractive_materials as materials
+from archgraph.llm import extractive_words as words
+from archgraph.llm.extractive_reading import Unit
+
+USER = "user"
+
+_COMMON = """
+    accept adopt agree allow appear arrive ask attend bake become begin believe belong book break
+    bring build buy call care carry change choose climb collect come consist contain cook cost
+    create cut dance decide design die disagree dislike draw dream drink drive drop earn eat end
+    enjoy enter exercise expect fall feel fight find finish fix fly forget found get give go grow
+    guide hate have hear help hire hold hope host hurt inherit invite join keep know lead learn
+    leave lend like listen live lose love maintain make manage marry mean meet mention miss move
+    need offer open order organise organize own paint pass pay plan plant play practise practice
+    prefer prepare produce promise publish quit raise read receive recommend rent report retire
+    return ride run say see sell send settle share show sing sit skip sleep smoke speak spend
+    stand start stay stop study suffer suggest support swim switch take teach tell think travel
+    try turn use visit volunteer wait walk want watch wear win wish work worry write hike train
+    rescue divorce graduate win bear name locate base
+"""
+
+
+def _root(word: str) -> str:
+    """The base of a verb, through the table of irregular ones twice: `works`, `work`, `job`."""
+    return words.root(words.root(word))
+
+
+_VERBS = frozenset(_root(verb) for verb in _COMMON.split())
+
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_BE = _set("am is are was were be been being 'm 're")
+_AUXILIARY = _set("has have had do does did will would can could may might must shall should")
+_ADVERBS = _set(
+    "now also really just still already recently currently always usually often never sometimes "
+    "finally actually only even probably soon once then definitely absolutely officially not "
+    "both all ever since mostly mainly"
+)
+_LINKS = _set(
+    "at in to for with as on from about of into by near under over through after against like "
+    "up off out back"
+)
+_NOT_SUBJECT = _set(
+    "and but or so because if when while then also yes no well please in on at after before "
+    "during since for with to from by"
+)
+_PRONOUNS = _set("i we he she they it you")
+_SHORT = (
+    (re.compile(r"\b(I)['’]m\b", re.I), r"\1 am"),  # noqa: RUF001
+    (re.compile(r"\b(\w+)['’]re\b"), r"\1 are"),  # noqa: RUF001
+    (re.compile(r"\b(\w+)['’]ve\b"), r"\1 have"),  # noqa: RUF001
+    (re.compile(r"\b(\w+)['’]ll\b"), r"\1 will"),  # noqa: RUF001
+    (re.compile(r"\b(I|we|he|she|they|you)['’]d\b", re.I), r"\1 would"),  # noqa: RUF001
+    (re.compile(r"\b(he|she|it|that)['’]s\b", re.I), r"\1 is"),  # noqa: RUF001
+    (re.compile(r"\b(\w+)n['’]t\b"), r"\1 not"),  # noqa: RUF001
+)
+_END = re.compile(
+    r"[;:!?.](?=\s|$)|,\s|\s[-–—]\s|\s\(|\s(?:but|because|so|which|while|when|where|if|and (?:I|"  # noqa: RUF001
+    r"he|she|they|we|it|now|then|\w+ed|have|has|am|is|are|was|work|works|live|lives))\s",
+)
+_TIME = re.compile(
+    r"\s+(?:now|today|yesterday|tomorrow|tonight|recently|currently|anymore|any more|too|again|"
+    r"these days|as well|(?:last|next|this|every|each|in|on|since|for) (?:\d{1,4}|week|month|year|"
+    r"night|morning|weekend|summer|winter|spring|autumn|fall|(?:mon|tues|wednes|thurs|fri|satur|"
+    r"sun)day|january|february|march|april|may|june|july|august|september|october|november|"
+    r"december)(?: \d{1,4})?(?:st|nd|rd|th)?(?: (?:weeks?|months?|years?|days?))?|\w+ (?:days?|"
+    r"weeks?|months?|years?) ago)$",
+    re.I,
+)
+_TOKEN = re.compile(r"[^\s,;:.!?()\"]+(?:\.(?=\w)[^\s,;:.!?()\"]+)*")
+
+
+def is_verb(word: str) -> bool:
+    """Whether a word is a common verb, in any form."""
+    return _root(word.lower()) in _VERBS
+
+
+@dataclass(frozen=True, slots=True)
+class Triple:
+    """A simple sentence, cut. `denied` says that it states the contrary."""
+
+    subject: str
+    predicate: str
+    object: str
+    denied: bool = False
+
+
+def of_units(units: Sequence[Unit]) -> list[tuple[Triple, Unit]]:
+    """The triples of sentences; a pronoun stands for the last named subject."""
+    found: list[tuple[Triple, Unit]] = []
+    last = ""
+    for unit in units:
+        triple = of_text(unit.text, unit.speaker or USER, last)
+        if triple:
+            last = triple.subject
+            found.append((triple, unit))
+    return found
+
+
+@functools.lru_cache(maxsize=8_000)
+def of_text(text: str, speaker: str = USER, last: str = "") -> Triple | None:
+    """The triple of one sentence, None where it has no simple shape."""
+    if text.rstrip("\"')").endswith(("?", "？")):  # noqa: RUF001
+        return None
+    for short, full in _SHORT:
+        text = short.sub(full, text)
+    clause = _lead(text)
+    tokens = list(_TOKEN.finditer(clause))
+    place = next((n for n in range(1, len(tokens)) if _is_verb(tokens, n)), 0)
+    if not place:
+        return None
+    start = place
+    while start > 1 and _flat(tokens[start - 1].group()) in _ADVERBS | {"longer", "no"}:
+        start -= 1
+    subject = _named(clause[: tokens[start - 1].end()], speaker, last)
+    predicate, after, denied = _predicate(clause, tokens, start)
+    rest = _object(clause[after:], speaker)
+    if not subject or not predicate or not rest:
+        return None
+    return Triple(subject, predicate, rest, denied)
+
+
+_LEADS = re.compile(
+    r"^(?:(?:and|but|so|also|well|oh|yes|no|ok(?:ay)?|hey|hi|hello|please|then|by the way|actually|"
+    r"btw|sorry|thanks|wow|today|yesterday|recently|remember|note|that)[,!:]?\s+)+",
+    re.I,
+)
+_OPENING = re.compile(
+    r"^(?:in|on|at|since|after|before|last|next|this|during|for|correction|update)\b[^,:]{0,40}"
+    r"[,:]\s+",
+    re.I,
+)
+
+
+def _lead(text: str) -> str:
+    """A sentence without what may stand before its subject."""
+    text = _LEADS.sub("", text.strip())
+    text = _OPENING.sub("", text)
+    return _LEADS.sub("", text)
+
+
+def _flat(token: str) -> str:
+    return token.lower().replace("’", "'")  # noqa: RUF001
+
+
+def _is_verb(tokens: Sequence[re.Match[str]], place: int) -> bool:
+    """Whether the word at a place is the verb of a sentence whose subject stands before it."""
+    first = _flat(tokens[0].group())
+    if first in _NOT_SUBJECT or first in _BE or first in _AUXILIARY or place > 8:
+        return False
+    word = tokens[place].group()
+    flat = _flat(word)
+    if flat in _ADVERBS:
+        return False
+    if flat in _BE or flat in _AUXILIARY:
+        return True
+    before = next((_flat(t.group()) for t in reversed(tokens[:place])), "")
+    if before in ("my", "our", "his", "her", "their", "the", "a", "an", "of", "no") or (
+        before.endswith("'s")
+    ):
+        return False
+    if before in _LINKS:
+        return False
+    if word[:1].isupper():
+        return False
+    if _root(flat) in _VERBS:
+        return True
+    subject = [t.group() for t in tokens[:place] if _flat(t.group()) not in _ADVERBS]
+    alone = len(subject) == 1 and _flat(subject[0]) in _PRONOUNS
+    named = all(part[:1].isupper() for part in subject)
+    return (alone and not words.is_stop(flat)) or (
+        named and bool(re.search(r"[^s]s$|ed$", flat)) and not words.is_stop(flat)
+    )
+
+
+def _predicate(clause: str, tokens: Sequence[re.Match[str]], start: int) -> tuple[str, int, bool]:
+    """The verb with its auxiliaries and particle, where the object starts, and if it is denied."""
+    kept: list[str] = []
+    denied, main, index = False, False, start
+    while index < len(tokens):
+        token, flat = tokens[index].group(), _flat(tokens[index].group())
+        if flat in ("not", "never", "no", "longer"):
+            denied = True
+            kept.append(token)
+        elif flat in _ADVERBS:
+            pass
+        elif flat in _BE or flat in _AUXILIARY:
+            if main:
+                break
+            kept.append(token)
+        elif not main and _is_main(flat, kept):
+            kept.append(token)
+            main = True
+        elif flat in _LINKS and (main or kept):
+            kept.append(token)
+            index += 1
+            break
+        else:
+            break
+        index += 1
+    after = tokens[index].start() if index < len(tokens) else len(clause)
+    said = [k for k in kept if _flat(k) not in _AUXILIARY] if main and not denied else kept
+    denied = denied or any(_root(k) in _STOPPING for k in kept)
+    return re.sub(r"^am\b", "is", " ".join(said)), after, denied
+
+
+_STOPPING = frozenset(_root(word) for word in ("stop", "quit", "cancel", "leave", "end"))
+
+
+def _is_main(flat: str, kept: Sequence[str]) -> bool:
+    if not kept or all(_flat(k) in _ADVERBS | {"no", "longer"} for k in kept):
+        return True
+    if any(_flat(k) in _BE for k in kept):
+        return bool(re.search(r"ing$|ed$", flat)) or flat in ("born", "known", "made", "built")
+    return _root(flat) in _VERBS or bool(re.search(r"ed$", flat))
+
+
+def _named(subject: str, speaker: str, last: str) -> str:
+    """A subject by name: the first person is the speaker."""
+    speaker = USER if speaker in ("", "human", "memory") else speaker
+    text = subject.strip(" ,\"'")
+    flat = _flat(text)
+    if flat in ("i", "we", "me"):
+        return speaker
+    if flat in ("he", "she", "they", "it"):
+        return last
+    if flat in ("you", "there", "this", "that", "what", "who"):
+        return ""
+    return _owned(re.sub(r"^(?:the|a|an) ", "", text, flags=re.I), speaker)
+
+
+def _owned(text: str, speaker: str) -> str:
+    owner = "user" if speaker in ("", "human", "memory") else speaker
+    return re.sub(r"\b(?:[Mm]y|[Oo]ur)\b", f"{owner}'s", text)
+
+
+def _object(text: str, speaker: str) -> str:
+    """The rest of a clause, without what says when, and without an article."""
+    end = _END.search(text)
+    rest = (text[: end.start()] if end else text).strip(" .,;:!?\"'")
+    while True:
+        cut = _TIME.sub("", rest)
+        if cut == rest or not cut.strip():
+            break
+        rest = cut
+    rest = re.sub(r"^(?:the|a|an)\s+", "", rest, flags=re.I)
+    rest = re.sub(r"^(?:me|us|myself)$", speaker or USER, rest)
+    return words.shorten(_owned(rest, speaker), 16)
+
+
+# --- how two statements stand to each other ------------------------------------------------------
+
+_GROUPS = {
+    "home": "live move reside settle relocate base",
+    "work": "work job join hire employ",
+    "partner": "marry date engage divorce",
+    "name": "name call",
+}
+_GROUP = {_root(w): group for group, listed in _GROUPS.items() for w in listed.split()}
+CORRECTION = re.compile(
+    r"\b(?:no longer|not any ?more|anymore|any more|now|instead|actually|correction|moved|changed|"
+    r"switched|became|becomes|used to|stopped|quit|left|renamed|replaced|from now on|rather than|"
+    r"not .{1,40} but|new|updated|turns out|wrong|in fact)\b",
+    re.I,
+)
+SAME, CHANGED, DENIED, EXTENDS, RELATED, APART = (
+    *("same", "changed", "denied", "extends", "related", "apart"),
+)
+_ONE_PLACE = frozenset(("home", "work", "partner", "name"))
+
+
+def stands(new: Unit, old: Unit) -> str:
+    """How a new sentence stands to an older one."""
+    one, other = materials.content(new.text), materials.content(old.text)
+    first = of_text(new.text, new.speaker or USER)
+    second = of_text(old.text, old.speaker or USER)
+    if not one or not other:
+        return APART
+    if words.flat(new.text) == words.flat(old.text):
+        return SAME
+    if first and second:
+        verdict = _compared(first, second, bool(CORRECTION.search(new.text)))
+        if verdict:
+            return verdict
+    return _by_words(one, other, bool(CORRECTION.search(new.text)))
+
+
+def _compared(new: Triple, old: Triple, corrects: bool) -> str:
+    """The verdict of two triples, empty where they do not decide."""
+    if not _alike(new.subject, old.subject):
+        return ""
+    relation, before = _relation(new), _relation(old)
+    same_value = _alike(new.object, old.object)
+    if new.denied != old.denied:
+        return DENIED if relation & before and (same_value or not _value(new)) else ""
+    if not relation & before:
+        moved = corrects and _definite(new.subject) and _is_state(old)
+        return CHANGED if moved and not same_value else ""
+    if same_value:
+        return SAME
+    wider = _value(old) and _value(old) < _value(new)
+    if wider:
+        return EXTENDS
+    if _value(new) and _value(new) < _value(old):
+        return SAME
+    single = bool(relation & _ONE_PLACE) or (_is_state(new) and _definite(new.subject))
+    return CHANGED if single or corrects else ""
+
+
+def _relation(triple: Triple) -> frozenset[str]:
+    """The bases of a predicate, and the group of relations that it belongs to."""
+    roots = {_root(word) for word in words.WORD.findall(triple.predicate)}
+    bare = (*(_LINKS - {"like"}), *_ADVERBS, *_BE, *_AUXILIARY, "no", "longer")
+    roots -= {_root(word) for word in bare}
+    if _is_state(triple):
+        held = {_root(word) for word in words.WORD.findall(triple.object)[:1]}
+        roots = {"be"} | {_GROUP[root] for root in held if root in _GROUP}
+    stopped = roots & _STOPPING
+    if stopped:
+        roots |= {_root(word) for word in words.WORD.findall(triple.object)}
+    return frozenset(roots | {_GROUP[root] for root in roots if root in _GROUP})
+
+
+def _is_state(triple: Triple) -> bool:
+    parts = [_flat(word) for word in triple.predicate.split()]
+    return bool(_BE & set(parts)) and all(
+        p in _BE | _LINKS | {"not", "no", "longer"} for p in parts
+    )
+
+
+def _definite(subject: str) -> bool:
+    """Whether a subject names an attribute, of which there is one value: `Ann's favourite tea`."""
+    named = subject[:1].isupper() or subject == USER
+    return len(materials.content(subject)) > 1 or not named
+
+
+def _value(triple: Triple) -> frozenset[str]:
+    return materials.content(triple.object)
+
+
+def _alike(one: str, other: str) -> bool:
+    if words.flat(one) == words.flat(other):
+        return True
+    return bool(materials.content(one)) and materials.content(one) == materials.content(other)
+
+
+def _by_words(new: frozenset[str], old: frozenset[str], corrects: bool) -> str:
+    """The verdict by shared words alone."""
+    shared = len(new & old)
+    if new == old or new < old:
+        return SAME
+    if shared >= 2 and old < new:
+        return EXTENDS
+    if shared >= 2 and corrects and shared >= 0.4 * len(new | old):
+        return CHANGED
+    if shared >= 0.8 * len(new | old):
+        return CHANGED
+    if shared >= 2 or (shared and materials.likeness(new, old) >= 0.3):
+        return RELATED
+    return APART
