@@ -63,11 +63,14 @@ _NONE = ToolRules()
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is: successful calls by tool, the last of them, and its branch's pattern."""
+    """How far a run is: successful calls by tool, the last of them, and its branch's pattern.
+
+    `branch` is empty if the result matched none, and None while the result is not known.
+    """
 
     called: Mapping[str, int] = field(default_factory=dict)
     last: str = ""
-    branch: str = ""
+    branch: str | None = ""
 
 
 # Public functions
@@ -91,9 +94,7 @@ def violation(rules: ToolRules, progress: Progress, name: str) -> str:
     return ""
 
 
-def refusal(
-    rules: ToolRules, offered: Collection[str], progress: Progress, name: str
-) -> str:
+def refusal(rules: ToolRules, offered: Collection[str], progress: Progress, name: str) -> str:
     """What the model is told of a call that breaks a rule, with what it may call; else empty."""
     reason = violation(rules, progress, name)
     if not reason:
@@ -165,6 +166,8 @@ def _against_branch(rules: ToolRules, progress: Progress, name: str) -> str:
 
 def _following(branch: Branch, progress: Progress) -> tuple[str, ...]:
     """What a branch lets follow; empty for anything."""
+    if progress.branch is None:
+        return ()
     if progress.branch:
         return branch.when.get(progress.branch, ())
     return (progress.last,) if branch.strict else branch.otherwise

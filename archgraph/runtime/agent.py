@@ -122,6 +122,17 @@ class Agent:
         if self._scheduler.accept(tick.OBSERVE, payload, key):
             self._scheduler.wait_for_turn()
 
+    def end_case(self, text: str = "", outcome: Mapping[str, Any] | None = None) -> None:
+        """Tell the agent that a case (a task, an episode) is over: the event `agent.case_end`.
+
+        Args:
+            text: how it came out, in words; it is put into the logs that hear the user.
+            outcome: plain values by name, for the `where` of triggers, such as `{"passed": False}`.
+        """
+        payload = {**_payload(text, "", None, None), "outcome": dict(outcome or {})}
+        self._scheduler.accept(tick.CASE_END, payload)
+        self._scheduler.wait_for_turn()
+
     def accepted(self, key: str) -> bool:
         """Whether an input of that key was taken before."""
         return bool(self.db.value("SELECT 1 FROM tick WHERE key = ?", (key,)))
@@ -169,6 +180,8 @@ class Agent:
         if thread not in self.plan.threads:
             raise errors.UnknownName("thread", thread, self.plan.threads)
         part = self.plan.threads[thread]
+        if part.pipeline:
+            raise errors.InputError(f"{thread!r} is a pipeline, which has no context window")
         return self.world.renderer.build(part, self.state.threads[thread]).messages
 
     def fork(
@@ -198,7 +211,8 @@ class Agent:
         return agent
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, and the connections of its tools."""
+        self.world.close()
         if self.db.timings and not self.db.in_transaction:
             self.db.execute("BEGIN")  # bookkeeping: no commit of the agent's own
             journal.write_timings(self.db)

@@ -13,8 +13,9 @@ from typing import Any
 
 from archgraph import errors
 from archgraph.graph import plan as plans
+from archgraph.graph import tool_rules
 from archgraph.messages import Completion, ToolCall, ToolResult
-from archgraph.runtime import tick, world
+from archgraph.runtime import outside, tick, world
 from archgraph.tools import base as tools
 from archgraph.tools import messaging
 
@@ -29,13 +30,17 @@ class Performed:
     results: list[ToolResult] = field(default_factory=list)
     calls: list[tick.Call] = field(default_factory=list)
     spoken: list[str] = field(default_factory=list)
+    sent: list[tick.Sent] = field(default_factory=list)
     pause_minutes: int = 0
     wait_minutes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A call with its arguments read; `error` says why it cannot be performed."""
+    """A call with its arguments read; `error` says why it cannot be performed.
+
+    `prefill` are the arguments that a tool rule has set; `answer` is what came of an outside tool.
+    """
 
     call: ToolCall
     tool: plans.ToolPlan | None
@@ -43,9 +48,16 @@ class Parsed:
     heartbeat: bool
     thoughts: str
     error: str
+    prefill: Mapping[str, Any] = field(default_factory=dict)
+    answer: outside.Answer | None = None
 
 
-def parse(plan: plans.Plan, thread: plans.ThreadPlan, call: ToolCall) -> Parsed:
+def parse(
+    plan: plans.Plan,
+    thread: plans.ThreadPlan,
+    call: ToolCall,
+    prefill: Mapping[str, Any] | None = None,
+) -> Parsed:
     """Read and check one call; whatever is wrong with it becomes `error`."""
     if call.name not in thread.tools:
         hint = errors.suggest(call.name, thread.tools)
@@ -59,30 +71,66 @@ def parse(plan: plans.Plan, thread: plans.ThreadPlan, call: ToolCall) -> Parsed:
     heartbeat = wanted is True or str(wanted).lower() == "true"
     thoughts = arguments.pop(THOUGHTS, "") if thread.thoughts == "argument" else ""
     try:
-        checked = tools.check_arguments(arguments, tool.parameters)
+        checked = tools.check_arguments({**arguments, **(prefill or {})}, tool.parameters)
     except errors.ToolError as error:
         return Parsed(call, tool, {}, heartbeat, str(thoughts), str(error))
-    return Parsed(call, tool, checked, heartbeat, str(thoughts), "")
+    return Parsed(call, tool, checked, heartbeat, str(thoughts), "", prefill or {})
 
 
-def prepare(w: world.World, thread: plans.ThreadPlan, parsed: Sequence[Parsed]) -> list[Parsed]:
-    """Do what takes long for coming calls, before the commit begins: ask people, embed texts.
+def prepare(
+    w: world.World, thread: plans.ThreadPlan, state: tick.ThreadState, asked: Sequence[ToolCall]
+) -> list[Parsed]:
+    """Read coming calls and do what takes long for them, before the commit begins.
 
-    What fails here is told to the model as the call's failed result.
+    People are asked, texts embedded. What fails here is told to the model as the call's failed
+    result. Tool rules are kept as if each call before went well; `perform` looks again.
     """
-    alone = len(parsed) == 1
-    return [item if item.error else _prepared(w, thread, item, alone) for item in parsed]
+    rules, progress = thread.heartbeat.rules, _progress(state)
+    ready: list[Parsed] = []
+    for call in asked:
+        set_by_rule = tool_rules.prefilled(rules, progress, call.name)
+        item = parse(w.plan, thread, call, set_by_rule)
+        if item.tool and (refusal := tool_rules.refusal(rules, thread.tools, progress, call.name)):
+            item = replace(item, error=refusal)
+        if not item.error:
+            item = _prepared(w, thread, state, item, alone=len(asked) == 1)
+        if not item.error and item.tool and item.tool.outside:
+            place = len(ready)
+            answer = outside.answer(w, thread, state, item.tool, item.arguments, place)
+            item = replace(item, answer=answer)
+        if not item.error and (item.answer is None or item.answer[0]):
+            progress = _further(progress, call.name, None)
+        ready.append(item)
+    return ready
 
 
-def _prepared(w: world.World, thread: plans.ThreadPlan, item: Parsed, alone: bool) -> Parsed:
+def _progress(state: tick.ThreadState) -> tool_rules.Progress:
+    return tool_rules.Progress(state.called, state.last_call, state.last_branch)
+
+
+def _further(progress: tool_rules.Progress, name: str, branch: str | None) -> tool_rules.Progress:
+    called = {**progress.called, name: progress.called.get(name, 0) + 1}
+    return tool_rules.Progress(called, name, branch)
+
+
+def _prepared(
+    w: world.World,
+    thread: plans.ThreadPlan,
+    state: tick.ThreadState,
+    item: Parsed,
+    *,
+    alone: bool,
+) -> Parsed:
     name = item.call.name
     assert item.tool is not None
-    if name in thread.heartbeat.rules.approval and not w.approve(name, item.arguments):
-        return replace(item, error=f"{name} needs a person's approval, and it was not given")
-    if item.tool.control or (alone and item.tool.writes):
+    if name in thread.heartbeat.rules.approval and (denied := _denied(w, state, item)):
+        return replace(item, error=denied)
+    if item.tool.control or item.tool.outside:
+        return item
+    store, arguments = _target(item.tool, item.arguments)
+    if alone and item.tool.writes and item.tool.verb not in w.stores[store].slow:
         return item  # a lone write needs nothing: its text is embedded when somebody searches
     try:
-        store, arguments = _target(item.tool, item.arguments)
         w.stores[store].prepare(item.tool.verb, arguments)
     except (errors.InputError, errors.MachineError):
         raise  # not the model's affair
@@ -93,23 +141,41 @@ def _prepared(w: world.World, thread: plans.ThreadPlan, item: Parsed, alone: boo
     return item
 
 
+def _denied(w: world.World, state: tick.ThreadState, item: Parsed) -> str:
+    """Why a call that needs a person's approval may not be made; empty if it may."""
+    assert item.tool is not None
+    reason: bool | str = "nobody is asked in the background"
+    if not state.background:
+        reason = w.approve(item.call.name, {**item.arguments, **item.tool.fixed})
+    if reason is True:
+        return ""
+    why = f": {' '.join(reason.split())}" if isinstance(reason, str) and reason.strip() else ""
+    return f"{item.call.name} needs a person's approval, and it was not given{why}"
+
+
 def perform(
     w: world.World, thread: plans.ThreadPlan, state: tick.ThreadState, parsed: Sequence[Parsed]
 ) -> Performed:
     """Perform the calls in order, within the commit."""
     done = Performed()
-    called, last = dict(state.called), state.last_call
+    rules, progress = thread.heartbeat.rules, _progress(state)
     for item in parsed:
-        name = item.call.name
-        error = item.error or _against_rules(thread, called, last, item)
-        ok, text = (False, error) if error else _perform_one(w, item, done)
+        name, branch = item.call.name, ""
+        error = item.error or tool_rules.refusal(rules, thread.tools, progress, name)
+        if not error and tool_rules.prefilled(rules, progress, name) != item.prefill:
+            error = f"{name} was not called, since what came before it failed; call it again"
+        if item.answer is not None:
+            ok, text = item.answer  # it has run, whatever the calls before it have come to
+        else:
+            ok, text = (False, error) if error else _perform_one(w, item, done)
         if ok:
-            called[name] = called.get(name, 0) + 1
-            last = name
+            branch = tool_rules.matched(rules, name, text)
+            progress = _further(progress, name, branch)
         verb = item.tool.verb if item.tool else ""
         signature = "" if ok else f"{name}:{item.call.arguments}"
         done.results.append(ToolResult(item.call.id, name, ok, text))
-        done.calls.append(tick.Call(name, verb, ok, item.heartbeat, signature, "" if ok else text))
+        told = "" if ok else text
+        done.calls.append(tick.Call(name, verb, ok, item.heartbeat, signature, told, branch))
     return done
 
 
@@ -210,28 +276,19 @@ def _control(item: Parsed, done: Performed) -> str:
     if verb == plans.REPLY:
         done.spoken.append(arguments["message"])
         return "Sent."
+    target = _called(item.tool, arguments)
     text = str(getattr(messaging.Control(), verb)(**arguments))
     if verb == plans.PAUSE:
         done.pause_minutes = max(0, min(arguments["minutes"], messaging.MAX_PAUSE_MINUTES))
     elif verb == plans.WAIT:
         done.wait_minutes = max(1, arguments["minutes"])
+    elif target:
+        waits = verb == plans.ASK
+        done.sent.append(tick.Sent(item.tool.name, target, arguments["message"], waits))
     return text
 
 
-def _against_rules(
-    thread: plans.ThreadPlan,
-    called: Mapping[str, int],
-    last: str,
-    item: Parsed,
-) -> str:
-    """Which tool rule a call breaks, if any."""
-    rules, name = thread.heartbeat.rules, item.call.name
-    if rules.first and not called and name not in rules.first:
-        return f"the first call must be one of: {', '.join(rules.first)}"
-    following = rules.then.get(last, ())
-    if following and name not in following:
-        return f"after {last} the next call must be one of: {', '.join(following)}"
-    most = rules.at_most.get(name)
-    if most is not None and called.get(name, 0) >= most:
-        return f"{name} may be called at most {most} times in a turn"
-    return ""
+def _called(tool: plans.ToolPlan, arguments: dict[str, Any]) -> str:
+    """The thread that a call goes to, if its verb calls one."""
+    chosen = arguments.pop(tool.store_argument, "") if tool.store_argument else ""
+    return str(chosen) or next(iter(tool.threads), "")

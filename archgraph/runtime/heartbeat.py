@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from archgraph.graph import plan as plans
+from archgraph.graph import tool_rules
 from archgraph.runtime import tick
 
 _SHOWN = 200
@@ -38,13 +39,14 @@ def account(
     failed = [call for call in outcome.calls if not call.ok]
     signature = failed[-1].signature if failed else ""
     same = bool(signature) and signature == thread.last_failed
+    good = [call for call in outcome.calls if call.ok]
     return replace(
         thread,
         steps=thread.steps + 1,
         called={name: count for name, count in called.items() if count},
-        last_call=next(
-            (call.tool for call in reversed(outcome.calls) if call.ok), thread.last_call
-        ),
+        last_call=good[-1].tool if good else thread.last_call,
+        last_branch=(good[-1].branch if good else thread.last_branch) or "",
+        answer=thread.answer + (outcome.spoken if thread.question[0] else ()),
         failures=thread.failures + 1 if failed or unheard else 0,
         repeats=thread.repeats + 1 if same else int(bool(failed)),
         last_failed=signature,
@@ -59,7 +61,7 @@ def verdict(
     open_items: Mapping[str, float],
 ) -> Verdict:
     """Decide after a step. `open_items` are the `open` measures of stores, by store."""
-    if outcome.wait_minutes:
+    if outcome.wait_minutes or outcome.asks:
         return _bounded(thread, after, outcome, Verdict(True))
     if unheard(plan, thread, outcome):
         return _bounded(thread, after, outcome, Verdict(True, nudge=_call_a_tool(plan, thread)))
@@ -98,7 +100,11 @@ def _wanted(
     missing = [name for name in rule.rules.required if not after.called.get(name)]
     if missing:
         return Verdict(True, nudge=f"Before you end you must call: {', '.join(missing)}.")
-    return Verdict(bool(good) and good[-1].tool in rule.rules.then)
+    progress = tool_rules.Progress(after.called, after.last_call, after.last_branch)
+    following = tool_rules.must_follow(rule.rules, progress)
+    if following and not outcome.calls:
+        return Verdict(True, nudge=f"Your next call must be one of: {', '.join(following)}.")
+    return Verdict(bool(following) or any(call.tool in rule.rules.go_on for call in good))
 
 
 def _asked(thread: plans.ThreadPlan, outcome: tick.Outcome, by_tool: bool) -> bool:

@@ -6,8 +6,10 @@ Called by `reduce`: events of threads and stores, measures that cross, timers. B
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from archgraph.graph import plan as plans
 from archgraph.runtime import cron, reduce_runs, tick
@@ -19,13 +21,13 @@ def happened(
     plan: plans.Plan,
     state: AgentState,
     name: str,
-    payload: Mapping[str, object],
+    payload: Mapping[str, Any],
     now: float,
     commands: list[Command],
 ) -> Result:
     """Count an event for every trigger that waits for it."""
     for thread, index, trigger in reduce_runs.triggers(plan, ("event", "every", "signal")):
-        if trigger.event != name:
+        if trigger.event != name or not _wanted(trigger, payload):
             continue
         present, mark = state.threads[thread], str(index)
         count = present.counters.get(mark, 0) + 1
@@ -63,11 +65,16 @@ def reported(plan: plans.Plan, state: AgentState, event: Tick, now: float) -> Re
 def measured(plan: plans.Plan, state: AgentState, event: Tick, now: float) -> Result:
     """Values of measures after a commit: `crosses` fires on the way up, re-arms on the way down."""
     commands: list[Command] = []
+    state = _rebased(plan, state, event.payload)
     for name, index, trigger in reduce_runs.triggers(plan, ("crosses",)):
         value = event.payload.get(trigger.measure)
         if value is None:
             continue
         mark, thread = f"crosses:{index}", state.threads[name]
+        if trigger.since:
+            if thread.run:
+                continue  # what is written during a run of the thread does not count
+            value -= thread.base.get(trigger.measure, 0.0)
         if value <= trigger.over:
             rest = tuple(item for item in thread.disarmed if item != mark)
             state = reduce_runs.put(state, name, replace(thread, disarmed=rest))
@@ -77,6 +84,43 @@ def measured(plan: plans.Plan, state: AgentState, event: Tick, now: float) -> Re
             state, more = reduce_runs.make_due(plan, state, name, trigger, turn, now)
             commands += more
     return state, commands
+
+
+def _rebased(plan: plans.Plan, state: AgentState, values: Mapping[str, float]) -> AgentState:
+    """Take the measures from which `since: last_run` counts, of threads whose run has ended.
+
+    After a run that failed the old base stays, and the trigger is armed again at a higher value
+    only: at once it would fail for ever.
+    """
+    for name, index, trigger in reduce_runs.triggers(plan, ("crosses",)):
+        thread, mark = state.threads[name], f"crosses:{index}"
+        if not trigger.since or trigger.measure not in values:
+            continue
+        value, tried = values[trigger.measure], f"tried:{trigger.measure}"
+        rest = tuple(item for item in thread.disarmed if item != mark)
+        if thread.rebase == "done":
+            base = {**thread.base, trigger.measure: value}
+            base.pop(tried, None)
+            state = reduce_runs.put(state, name, replace(thread, base=base, disarmed=rest))
+        elif thread.rebase:
+            base = {**thread.base, tried: value}
+            state = reduce_runs.put(state, name, replace(thread, base=base))
+        elif not thread.run and value > thread.base.get(tried, math.inf):
+            state = reduce_runs.put(state, name, replace(thread, disarmed=rest))
+    for name, thread in state.threads.items():
+        if thread.rebase:
+            state = reduce_runs.put(state, name, replace(thread, rebase=""))
+    return state
+
+
+def _wanted(trigger: plans.TriggerPlan, payload: Mapping[str, Any]) -> bool:
+    """Whether an event's fields have the values that `where` demands."""
+    for key, allowed in trigger.where.items():
+        value = payload.get(key)
+        given = value if isinstance(value, (list, tuple)) else [value]
+        if not any(each in allowed for each in given):
+            return False
+    return True
 
 
 def timer(plan: plans.Plan, state: AgentState, event: Tick, now: float) -> Result:

@@ -31,37 +31,61 @@ def make_due(
     """A trigger fired: begin a run, or do what `busy` says when one is going on."""
     thread = state.threads[name]
     says = ((trigger.say, _event_of(trigger)),) if trigger.say else ()
+    silent = bool(says) or trigger.quiet or trigger.kind == "user_message"
     if trigger.mode == "note":
         return put(state, name, replace(thread, says=thread.says + says)), []
     if not thread.run:
         if turn and not trigger.background and state.turn_steps >= MAX_TURN_STEPS:
             failed = tick.Note("run.failed", {"thread": name, "reason": TOO_LONG})
             return replace(state, failed=TOO_LONG), [failed]
-        begun = replace(
-            thread, run=thread.runs + 1, runs=thread.runs + 1, turn=turn, steps=0, failures=0,
-            repeats=0, last_failed="", called={}, last_call="", background=trigger.background,
-            says=(), again=False,
-        )  # fmt: skip
-        commands: list[Command] = [tick.Say(name, *said) for said in thread.says + says]
-        if not commands and trigger.kind != "user_message":
+        state, commands = begin(state, name, turn, background=trigger.background)
+        commands += [tick.Say(name, *said) for said in says]
+        if not commands and not silent:
             commands.append(tick.Append("heartbeat", _cause(trigger), thread=name))
-        state = put(state, name, begun)
         return state, [*commands, next_step(state, name, now)]
     if trigger.busy == "skip":
         return state, []
-    if trigger.busy == "queue" and trigger.kind != "user_message":
-        kept = (*thread.queued, (trigger.say, _event_of(trigger), trigger.mode))
+    if thread.question[0] or (trigger.busy == "queue" and trigger.kind != "user_message"):
+        cause = "" if silent and not says else _event_of(trigger)
+        kept = (*thread.queued, (trigger.say, cause, trigger.mode))
         return put(state, name, replace(thread, queued=kept)), []
     commands = []
-    if not says and not thread.again and trigger.kind != "user_message":
+    if not silent and not thread.again:
         commands = [tick.Append("heartbeat", _cause(trigger), thread=name)]
     thread = replace(thread, says=thread.says + says, again=True)
     if thread.background and not trigger.background:
         thread = replace(thread, background=False, turn=turn)
         state = put(state, name, thread)
-        if not thread.waiting_until:
+        if thread.at_work:
             commands += [tick.Cancel(name, tick.STEP), next_step(state, name, now)]
     return put(state, name, thread), commands
+
+
+def begin(
+    state: AgentState,
+    name: str,
+    turn: int | None,
+    *,
+    background: bool,
+    question: tuple[str, str] = ("", ""),
+) -> Result:
+    """A new run of a resting thread, with what it was to be told; its first step is not due yet."""
+    thread = state.threads[name]
+    begun = replace(
+        thread, run=thread.runs + 1, runs=thread.runs + 1, turn=turn, steps=0, failures=0,
+        repeats=0, last_failed="", called={}, last_call="", last_branch="", background=background,
+        says=(), again=False, question=question, answer=(),
+    )  # fmt: skip
+    return put(state, name, begun), [tick.Say(name, *said) for said in thread.says]
+
+
+def begin_queued(plan: plans.Plan, state: AgentState, name: str, now: float) -> Result:
+    """The run that has waited longest for a thread to rest."""
+    (say, cause, mode), rest = state.threads[name].queued[0], state.threads[name].queued[1:]
+    state = put(state, name, replace(state.threads[name], queued=rest))
+    trigger = plans.TriggerPlan("event", event=cause, say=say, mode=mode, quiet=not cause)
+    turn = None if trigger.background else state.turn or None
+    return make_due(plan, state, name, trigger, turn, now)
 
 
 def wait(
@@ -76,7 +100,7 @@ def wait(
 
 def wake_waiting(state: AgentState, commands: list[Command], now: float) -> Result:
     """When no other thread is at work, whoever waited goes on."""
-    if any(thread.run and not thread.waiting_until for thread in state.threads.values()):
+    if any(thread.at_work for thread in state.threads.values()):
         return state, commands
     for name, thread in list(state.threads.items()):
         if thread.run and thread.waiting_until:
@@ -86,9 +110,11 @@ def wake_waiting(state: AgentState, commands: list[Command], now: float) -> Resu
 
 
 def resume(state: AgentState, name: str, now: float) -> Result:
-    """A thread that waited goes on."""
-    state = put(state, name, replace(state.threads[name], waiting_until=0.0))
-    return state, [next_step(state, name, now)]
+    """A thread that waited goes on; what it was to be told is told first."""
+    thread = state.threads[name]
+    told: list[Command] = [tick.Say(name, *said) for said in thread.says]
+    state = put(state, name, replace(thread, waiting_until=0.0, says=(), again=False))
+    return state, [*told, next_step(state, name, now)]
 
 
 def _event_of(trigger: plans.TriggerPlan) -> str:

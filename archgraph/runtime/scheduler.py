@@ -6,6 +6,7 @@ killed process goes on from its last committed step.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from typing import Any
 
 from archgraph import clock, errors, prompts
 from archgraph.graph import plan as plans
-from archgraph.runtime import commit, evict, reduce, step, tick, world
+from archgraph.runtime import commit, evict, pipeline, reduce, step, tick, world
 from archgraph.runtime.tick import AgentState, Tick
 from archgraph.storage import database, journal
 from archgraph.stores import log
@@ -125,7 +126,7 @@ class Scheduler:
     def _next(self, timers: bool = True) -> Tick | None:
         """The due tick that comes first; input waits until the open turn is over."""
         db = self.w.db
-        busy = "AND kind NOT IN ('message', 'observe')" if self.state.turn else ""
+        busy = "AND kind NOT IN ('message', 'observe', 'case_end')" if self.state.turn else ""
         busy += "" if timers else _NO_TIMERS
         row = db.one(_PENDING.format(busy), (db.now(),))
         if row is None:
@@ -144,6 +145,9 @@ class Scheduler:
     def _step(self, event: Tick) -> None:
         """One step of a thread, evictions before it included."""
         w, thread = self.w, self.w.plan.threads[event.thread]
+        if thread.pipeline:
+            self._pipe(event, thread)
+            return
         replied = None
         if thread.name in self._half_done:
             replied = step.resume(w, thread, self.state.threads[thread.name])
@@ -161,7 +165,7 @@ class Scheduler:
             if replied is None:
                 return
         self._half_done.add(thread.name)  # until commit 2 has come through
-        ready = step.prepare(w, thread, replied)
+        ready = step.prepare(w, thread, self.state.threads[thread.name], replied)
         started = clock.elapsed()
         with self.commit():
             w.db.actor = database.Actor(thread.name, event.turn, replied.id)
@@ -176,8 +180,33 @@ class Scheduler:
             times = (replied.render_ms, replied.model_ms, (clock.elapsed() - started) * 1000)
             journal.add_timing(w.db, replied.id, times)
         self._half_done.discard(thread.name)
+        if before.question[0]:
+            done.spoken.clear()  # the thread that asked is told, not the user
         self.spoken += [(thread.name, text) for text in done.spoken]
         step.tell(w, thread, replied, done)
+
+    def _pipe(self, event: Tick, thread: plans.ThreadPlan) -> None:
+        """One step of a pipeline."""
+        w = self.w
+        try:
+            ready = pipeline.prepare(w, thread, self.state.threads[thread.name], event)
+            with self.commit():
+                w.db.actor = database.Actor(thread.name, event.turn, ready.id or None)
+                self._remember(thread.name, {"upto": ready.bench.upto})
+                done = pipeline.apply(w, thread, ready)
+                self._remember(thread.name, {"upto": ready.bench.upto})
+                self._kill(event)
+                self._reduce(Tick(tick.PIPED, thread.name, payload=dataclasses.asdict(done)))
+        except (errors.GatewayError, errors.ToolError, errors.TemplateError) as error:
+            self._fail(event, step.text_of(error))
+        except _NOT_THE_RUNS:
+            raise
+        except Exception as error:  # a plugin's bug ends the run, not the agent
+            if w.db.in_transaction:
+                raise
+            self._fail(event, f"{thread.name} failed inside: {type(error).__name__}: {error}")
+        else:
+            w.notify("operator", thread.name, ready.told)
 
     def _ask(self, event: Tick) -> step.Replied | None:
         """Build the window, make room where it is needed, warn where it is due, ask.
@@ -277,6 +306,8 @@ class Scheduler:
 
     def _append(self, command: tick.Append) -> None:
         w = self.w
+        if command.thread and not w.plan.threads[command.thread].log:
+            return  # a pipeline keeps no messages
         entry = log.Entry(
             command.kind, command.text, name=command.name, at=command.at, key=command.key
         )

@@ -146,8 +146,9 @@ def apply(
         ],
     )
     outcome = tick.Outcome(
-        tuple(done.calls), not numbered, done.pause_minutes, done.wait_minutes, completion.text
-    )
+        tuple(done.calls), not numbered, done.pause_minutes, done.wait_minutes, completion.text,
+        tuple(done.spoken), tuple(done.sent),
+    )  # fmt: skip
     return outcome, done
 
 
@@ -162,10 +163,12 @@ def _bounded(target: log.Log, results: list[log.Entry]) -> list[log.Entry]:
     return [replace(entry, most=most) for entry in results]
 
 
-def prepare(w: world.World, thread: plans.ThreadPlan, replied: Replied) -> list[calls.Parsed]:
+def prepare(
+    w: world.World, thread: plans.ThreadPlan, state: tick.ThreadState, replied: Replied
+) -> list[calls.Parsed]:
     """The coming calls, read and checked, their slow outside work done, before commit 2 begins."""
     numbered = calls.numbered(replied.completion, replied.id)
-    return calls.prepare(w, thread, [calls.parse(w.plan, thread, call) for call in numbered])
+    return calls.prepare(w, thread, state, numbered)
 
 
 def tell(w: world.World, thread: plans.ThreadPlan, replied: Replied, done: calls.Performed) -> None:

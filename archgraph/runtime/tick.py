@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MESSAGE, OBSERVE, STEP, TIMER, WAKE = "message", "observe", "step", "timer", "wake"
+CASE_END = "case_end"
 """Kinds of tick that wait in the agent's queue."""
 
-STEPPED, FAILED, EVENT, MEASURED, OPENED, SIGNAL = (
+STEPPED, PIPED, FAILED, EVENT, MEASURED, OPENED, SIGNAL = (
     "stepped",
+    "piped",
     "failed",
     "event",
     "measured",
@@ -46,7 +48,8 @@ class Tick:
 class Call:
     """What one tool call of a step came to, as far as the reducer cares.
 
-    `error` is what the model was told of a call that failed.
+    `error` is what the model was told of a call that failed; `branch` the pattern of the tool's
+    branch rule that its result matched.
     """
 
     tool: str
@@ -55,13 +58,24 @@ class Call:
     heartbeat: bool = False
     signature: str = ""
     error: str = ""
+    branch: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message to another thread: by which tool, to whom, and whether the sender waits."""
+
+    tool: str
+    thread: str
+    message: str
+    waits: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a step came to. `text` tells that the model answered without calling a tool.
 
-    `said` is what it wrote then.
+    `said` is what it wrote then; `spoken` what is heard of the step; `sent` goes to other threads.
     """
 
     calls: tuple[Call, ...] = ()
@@ -69,6 +83,13 @@ class Outcome:
     pause_minutes: int = 0
     wait_minutes: int = 0
     said: str = ""
+    spoken: tuple[str, ...] = ()
+    sent: tuple[Sent, ...] = ()
+
+    @property
+    def asks(self) -> bool:
+        """Whether the thread waits for answers of other threads."""
+        return any(sent.waits for sent in self.sent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +176,14 @@ class ThreadState:
     `counters` and `timers` are kept per trigger (its place in the thread's list). `armed` names
     what may fire again: pressure per queue, `crosses` per trigger. `says` wait for the next step;
     `queued` are runs that wait for the present one to end, as (template, event, mode). `shown`
-    marks the system prompt that the thread was sent last, `seen` what was shown in it.
+    marks the system prompt that the thread was sent last, `seen` what was shown in it. `place`
+    is where the run of a pipeline stands: its step, and the item of that step's `each`.
+
+    `asking` are the questions that the thread waits for, as (id, asked thread); `question` the one
+    that its present run answers, as (id, asking thread), with `answer` so far; `inbox` those that
+    wait for the present run to end, as (id, asking thread, message). `base` holds per measure its
+    value when the last run ended; `rebase` says that a run has just ended (`done`, `failed`), and
+    the value is to be taken.
     """
 
     run: int = 0
@@ -167,6 +195,7 @@ class ThreadState:
     last_failed: str = ""
     called: Mapping[str, int] = field(default_factory=dict)
     last_call: str = ""
+    last_branch: str = ""
     again: bool = False
     queued: tuple[tuple[str, str, str], ...] = ()
     says: tuple[tuple[str, str], ...] = ()
@@ -179,6 +208,18 @@ class ThreadState:
     shown: tuple[str, int, int] = ("", 0, 0)
     seen: Mapping[str, int] = field(default_factory=dict)
     runs: int = 0
+    place: tuple[int, int] = (0, 0)
+    asking: tuple[tuple[str, str], ...] = ()
+    question: tuple[str, str] = ("", "")
+    answer: tuple[str, ...] = ()
+    inbox: tuple[tuple[str, str, str], ...] = ()
+    base: Mapping[str, float] = field(default_factory=dict)
+    rebase: str = ""
+
+    @property
+    def at_work(self) -> bool:
+        """Whether it is running and waits for nothing."""
+        return bool(self.run) and not self.waiting_until and not self.asking
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +244,15 @@ def to_plain(value: ThreadState | AgentState) -> dict[str, Any]:
     return plain
 
 
+_TUPLES = (
+    "queued", "says", "disarmed", "shown", "place", "asking", "question", "answer", "inbox",
+)  # fmt: skip
+
+
 def thread_from_plain(plain: Mapping[str, Any]) -> ThreadState:
     """Read what `to_plain` wrote."""
     known = dict(plain)
-    for name in ("queued", "says", "disarmed", "shown"):
+    for name in _TUPLES:
         if name in known:
             known[name] = tuple(
                 tuple(item) if isinstance(item, list) else item for item in known[name]

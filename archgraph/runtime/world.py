@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from archgraph import registry
 from archgraph.graph import plan as plans
@@ -16,6 +16,9 @@ from archgraph.llm import tokens
 from archgraph.runtime import context
 from archgraph.storage import database
 from archgraph.stores import base, log
+
+if TYPE_CHECKING:
+    from archgraph.tools import mcp
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,13 @@ class Notice:
 
 
 Watch = Callable[[Notice], None]
+Approve = Callable[[str, Mapping[str, Any]], "bool | str"]
+"""Asks a person whether a tool may be called with arguments: true, or why not as false or text."""
+
+
+def nobody(tool: str, arguments: Mapping[str, Any]) -> bool | str:
+    """The answer where there is no person to ask."""
+    return "nobody can be asked here"
 
 
 class World:
@@ -48,10 +58,11 @@ class World:
     ) -> None:
         self.plan, self.db = plan, db
         self.watch: Watch | None = None
-        self.approve: Callable[[str, Mapping[str, Any]], bool] = lambda tool, arguments: False
+        self.approve: Approve = nobody
         self.emitted: list[tuple[str, Mapping[str, Any]]] = []
         self._gateway_for = gateway_for
         self._gateways: dict[str, llm.Gateway] = {}
+        self.servers: dict[mcp.Address, mcp.Server] = {}
         self.count = counter(plan)
         shared = base.Context(db, self.count, embedder, self.store, self._emit, self._seen, as_of)
         self.stores: dict[str, base.Store] = {}
@@ -75,8 +86,10 @@ class World:
             thread.log
             for thread in self.plan.threads.values()
             if any(trigger.kind == "user_message" for trigger in thread.triggers)
-        ] or [thread.log for thread in self.plan.threads.values()]
-        return [cast(log.Log, self.stores[name]) for name in dict.fromkeys(hearing)]
+        ]
+        kept = [name for name in dict.fromkeys(hearing) if name]  # a pipeline has no log
+        kept = kept or list(dict.fromkeys(t.log for t in self.plan.threads.values() if t.log))
+        return [cast(log.Log, self.stores[name]) for name in kept]
 
     def gateway(self, model: str, options: Mapping[str, Any], protocol: str) -> llm.Gateway:
         """The gateway to a model, opened once."""
@@ -89,6 +102,11 @@ class World:
                 gateway = text_protocol.TextProtocol(gateway)
             self._gateways[key] = gateway
         return self._gateways[key]
+
+    def close(self) -> None:
+        """End what outside tools have opened."""
+        while self.servers:
+            self.servers.popitem()[1].close()
 
     def notify(self, kind: str, thread: str, text: str, **data: Any) -> None:
         """Tell the observer, if there is one."""
@@ -113,7 +131,8 @@ class World:
             store.refresh()
 
     def _emit(self, store: str, event: str, payload: Mapping[str, Any]) -> None:
-        self.emitted.append((f"{store}.{event}", payload))
+        by = self.db.actor.thread or ""
+        self.emitted.append((f"{store}.{event}", {"thread": by, **payload}))
 
     def _seen(self, thread: str, store: str) -> int:
         return self.seen.get(thread, {}).get(store, 0)

@@ -49,6 +49,31 @@ class Control:
         """
         return f"Waiting at most {max(0, minutes)} minutes."
 
+    @base.verb()
+    def ask(self, message: str) -> str:
+        """Put a question to another thread, and go on when its answer has come.
+
+        Args:
+            message: What to ask, as a text that can be understood on its own.
+        """
+        _said(message)
+        return "Asked. You go on when the answer has come."
+
+    @base.verb()
+    def signal(self, message: str) -> str:
+        """Send a message to another thread, which goes to work on it. You do not wait for it.
+
+        Args:
+            message: What it should know, as a text that can be understood on its own.
+        """
+        _said(message)
+        return "Sent."
+
+
+def _said(message: str) -> None:
+    if not message.strip():
+        raise errors.ToolError("the message is empty; say what the other thread should know")
+
 
 VERBS = base.verbs_of(Control)
 """The control verbs by name."""
