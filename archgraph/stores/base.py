@@ -165,6 +165,8 @@ def cut(text: str, cap: int, count: Callable[[str], int], mark: str = "") -> str
     if cap <= 0 or total <= cap:
         return text
     ending = mark or f"... [cut: {len(text)} characters in all]"
+    if count(ending) > cap:
+        ending = "\u2026"
     low, high = 0, len(text)
     while low < high:  # token counts grow with length, so the longest fitting prefix is found
         middle = (low + high + 1) // 2
