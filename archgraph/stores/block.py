@@ -78,7 +78,8 @@ class Block(base.Store):
 
     def render(self, view: base.View) -> str:
         """The text between tags that carry its label and fill."""
-        text = base.cut(self.text, view.cap, self.context.count)
+        text = self.text.replace(f"</{self.name}", f"<\\{self.name}")  # it must not end the frame
+        text = base.cut(text, view.cap, self.context.count)
         about = f' description="{self.options.description}"' if self.options.description else ""
         only = ' read_only="true"' if self.options.readonly else ""
         fill = f"{len(self.text)}/{self.options.limit}"
