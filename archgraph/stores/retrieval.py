@@ -230,7 +230,7 @@ def day_range(start_date: str, end_date: str, parse: Callable[[str], float]) -> 
     try:
         since, until = parse(start_date), parse(end_date)
     except ValueError as error:
-        raise errors.ToolError(f"dates must be written as YYYY-MM-DD: {error}") from error
+        raise errors.ToolError(f"dates must be written as YYYY-MM-DD: {error!s:.80}") from error
     if len(end_date.strip()) <= 10:
         until += 86400
     if until <= since:
