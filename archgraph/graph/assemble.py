@@ -12,7 +12,6 @@ from typing import Any
 
 from archgraph.graph import design, plan, tool_rules
 from archgraph.spec import architecture, rules, triggers
-from archgraph.tools import messaging
 
 # Public functions
 
@@ -41,8 +40,8 @@ def make(found: design.Design) -> plan.Plan:
 def tool_plan(found: design.Design, name: str) -> plan.ToolPlan:
     """A tool with the schema that its verb gives it."""
     spec = found.spec.tools[name]
-    offered = found.verbs(spec.stores[0]) if spec.stores else messaging.VERBS
-    verb = offered[spec.verb]
+    verb = found.tool_verb(name)
+    assert verb is not None, f"{name} has no verb, which a check should have told"
     bound, what = (spec.threads, "thread") if spec.threads else (spec.stores, "store")
     argument = store_argument(verb.parameters, what) if len(bound) > 1 else ""
     properties: dict[str, Any] = {}
@@ -55,7 +54,7 @@ def tool_plan(found: design.Design, name: str) -> plan.ToolPlan:
     required = [key for key in verb.parameters.get("required", []) if key not in spec.fixed]
     return plan.ToolPlan(
         name=name,
-        verb=spec.verb,
+        verb=verb.name,
         stores=tuple(spec.stores),
         description=" ".join(spec.about.split()) or verb.description,
         parameters={
@@ -70,6 +69,7 @@ def tool_plan(found: design.Design, name: str) -> plan.ToolPlan:
         threads=tuple(spec.threads),
         within=triggers.seconds(spec.within) if spec.within else 0.0,
         mode=spec.mode or "",
+        outside=None if spec.verb else found.offers.plan(name, spec),
     )
 
 
@@ -86,8 +86,33 @@ def _digest(source: Mapping[str, Any], prompts: Mapping[str, str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _pipeline(found: design.Design, name: str) -> plan.ThreadPlan:
+    spec = found.spec.threads[name]
+    return plan.ThreadPlan(
+        name=name,
+        model=spec.model,
+        context_window=spec.context_window,
+        prompt="",
+        log="",
+        context=(),
+        triggers=tuple(_trigger(trigger, name, found) for trigger in spec.triggers),
+        max_tokens=spec.max_tokens,
+        options=dict(spec.options),
+        kind="pipeline",
+        steps=tuple(
+            plan.StepPlan(
+                step.operator, step.options, step.result or "", step.when or "", step.each or ""
+            )
+            for step in found.spec.steps.get(name, [])
+        ),
+        max_failures=getattr(spec, "max_failures", 3),
+    )
+
+
 def _thread(found: design.Design, name: str) -> plan.ThreadPlan:
     spec = found.spec.threads[name]
+    if not isinstance(spec, architecture.Thread):
+        return _pipeline(found, name)
     return plan.ThreadPlan(
         name=name,
         model=spec.model,

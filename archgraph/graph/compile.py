@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archgraph import errors
-from archgraph.graph import assemble, check, design, plan
+from archgraph.graph import assemble, check, design, outside, plan
 from archgraph.spec import load
 
 
@@ -73,7 +73,8 @@ def plan_from_json(text: str) -> plan.Plan:
 
 def _tool_back(data: Mapping[str, Any]) -> plan.ToolPlan:
     named = {key: tuple(data.get(key, ())) for key in ("stores", "threads")}
-    return plan.ToolPlan(**{**data, **named})
+    beyond = outside.from_plain(data.get("outside"))
+    return plan.ToolPlan(**{**data, **named, "outside": beyond})
 
 
 def _thread_back(data: Mapping[str, Any]) -> plan.ThreadPlan:
@@ -94,6 +95,7 @@ def _thread_back(data: Mapping[str, Any]) -> plan.ThreadPlan:
             "tools": tuple(data["tools"]),
             "triggers": tuple(_trigger_back(each) for each in data["triggers"]),
             "heartbeat": plan.HeartbeatPlan(**heartbeat),
+            "steps": tuple(plan.StepPlan(**each) for each in data.get("steps", ())),
         }
     )
 

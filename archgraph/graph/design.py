@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from archgraph import errors, prompts, registry
+from archgraph.graph import outside
 from archgraph.spec import architecture, load, tree
 from archgraph.stores import base as stores
 from archgraph.tools import base as tools
@@ -43,6 +44,7 @@ class Design:
     types: Mapping[str, type[stores.Store]]
     templates: Mapping[str, Template]
     problems: list[errors.Problem] = field(default_factory=list)
+    offers: outside.Offers = field(default_factory=outside.Offers)
 
     @property
     def spec(self) -> architecture.ArchitectureSpec:
@@ -96,6 +98,11 @@ class Design:
     def tool_verb(self, tool: str) -> tools.Verb | None:
         """What a tool's verb is, None if it is not known."""
         spec = self.spec.tools[tool]
+        if not spec.verb:
+            try:
+                return self.offers.of(tool, spec).verb
+            except errors.PluginError:
+                return None
         if not spec.stores:
             return messaging.VERBS.get(spec.verb)
         found = [self.verbs(store).get(spec.verb) for store in spec.stores]
@@ -103,9 +110,11 @@ class Design:
 
     def log_of(self, thread: str) -> str:
         """A thread's log: the one that it names, else the only one; empty if that is unclear."""
-        named = self.spec.threads[thread].log
-        if named:
-            return named
+        spec = self.spec.threads[thread]
+        if isinstance(spec, architecture.Pipeline):
+            return ""
+        if spec.log:
+            return spec.log
         logs = [store for store in self.types if self.keeps_messages(store)]
         return logs[0] if len(logs) == 1 else ""
 
@@ -137,10 +146,16 @@ class Design:
                 yield name, index, trigger
 
 
+def names_made(found: Design, thread: str) -> set[str]:
+    """The names of the values that a pipeline's steps make."""
+    return {step.result for step in found.spec.steps.get(thread, []) if step.result}
+
+
 def of(loaded: load.Architecture) -> Design:
     """Resolve what a loaded architecture names."""
     types = {name: registry.get("stores", store.type) for name, store in loaded.spec.stores.items()}
-    return Design(loaded, types, _templates(loaded))
+    offers = outside.Offers(loaded.files)
+    return Design(loaded, types, _templates(loaded), offers=offers)
 
 
 def event_of(trigger: architecture.Trigger) -> str:

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from archgraph.graph import tool_rules
+from archgraph.graph import outside, tool_rules
 from archgraph.messages import Wire
 
+OutsidePlan = outside.OutsidePlan
 ToolRules = tool_rules.ToolRules
 Branch = tool_rules.Branch
 
@@ -45,7 +46,8 @@ class ToolPlan:
     `request_heartbeat`). `store_argument` names the enum argument that chooses the store when the
     verb is bound to several, else it is empty. `fixed` are arguments that the model does not see.
     `ask` and `signal` call `threads`; `within` bounds the waiting in seconds (0: no bound), `mode`
-    is that of the called run (empty: the caller's).
+    is that of the called run (empty: the caller's). `outside` is how a Python function or a tool
+    of an MCP server is called; its `verb` is `python` or `mcp`.
     """
 
     name: str
@@ -60,6 +62,7 @@ class ToolPlan:
     threads: tuple[str, ...] = ()
     within: float = 0.0
     mode: str = ""
+    outside: OutsidePlan | None = None
 
     @property
     def control(self) -> bool:

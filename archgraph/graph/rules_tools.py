@@ -15,6 +15,8 @@ from archgraph.tools import messaging
 def verbs(found: design.Design) -> None:
     """Every tool's verb is one of its stores' type, or a control verb without stores."""
     for name, tool in found.spec.tools.items():
+        if not tool.verb:
+            continue  # an outside tool
         if tool.stores:
             _store_verb(found, name, tool)
         else:
@@ -31,7 +33,7 @@ def fixed_arguments(found: design.Design) -> None:
         for key, value in tool.fixed.items():
             path = ("tools", name, "fixed", key)
             if key not in properties:
-                message = f"the verb {tool.verb!r} has no argument {key!r}"
+                message = f"{_called(tool)} has no argument {key!r}"
                 remedy = errors.suggest(key, properties)
                 found.report("fixed-argument", message, remedy, path, key=True)
                 continue
@@ -106,6 +108,13 @@ def _heartbeats(
     for name, thread in found.spec.threads.items():
         if not isinstance(thread.heartbeat, str):
             yield name, thread.heartbeat, ("threads", name, "heartbeat")
+
+
+def _called(tool: architecture.Tool) -> str:
+    """What a tool does, in words."""
+    if tool.verb:
+        return f"the verb {tool.verb!r}"
+    return f"the function {tool.python}" if tool.python else "the server's tool"
 
 
 def _store_verb(found: design.Design, name: str, tool: architecture.Tool) -> None:

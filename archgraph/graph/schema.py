@@ -13,7 +13,7 @@ from typing import Any
 import pydantic
 
 from archgraph import registry
-from archgraph.spec import architecture, triggers
+from archgraph.spec import architecture, outside, triggers
 from archgraph.stores import base as stores
 from archgraph.tools import messaging
 
@@ -28,6 +28,8 @@ _SHORT: Mapping[str, Schema] = {
 }
 """Short forms: a text that stands for a mapping."""
 _CONDITIONS: Mapping[str, list[Schema]] = {
+    "Tool": [{"oneOf": [{"required": [kind]} for kind in outside.KINDS]}],
+    "Mcp": [{"oneOf": [{"required": ["command"]}, {"required": ["url"]}]}],
     "ContextItem": [
         {"not": {"required": ["since", "search"]}},
         {"dependentRequired": {"of": ["since"]}},
@@ -48,6 +50,8 @@ _CONDITIONS: Mapping[str, list[Schema]] = {
     ],
 }
 """What the models check beyond the types of their keys."""
+_MERGED = ("Tool", "Mcp")
+"""Mappings of which a layer may give a part, so that only the whole fulfils its conditions."""
 
 # Public functions
 
@@ -155,7 +159,7 @@ def _definition(
 
 def _finished(name: str, found: Schema, *, layer: bool) -> Schema:
     out: Schema = _walked(found, layer=layer)
-    if name in _CONDITIONS:
+    if name in _CONDITIONS and not (layer and name in _MERGED):
         out["allOf"] = _CONDITIONS[name]
     if name in _SHORT:
         about = {"description": out.pop("description", "")}

@@ -7,9 +7,9 @@ another provider implements one of them and registers it in the entry-point grou
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from archgraph.messages import Completion, Wire
 
@@ -59,6 +59,16 @@ class Gateway(Protocol):
 
     def stream(self, request: Request) -> Generator[Delta, None, Completion]:
         """Answer one request piece by piece; the generator's return value is the whole answer."""
+
+
+@runtime_checkable
+class Tape(Protocol):
+    """A gateway that keeps what outside tools answered, beside what the model did."""
+
+    def recorded_call(
+        self, tool: str, arguments: Mapping[str, Any], make: Callable[[], tuple[bool, str]]
+    ) -> tuple[bool, str]:
+        """Whether a tool's call went well and what it said: by `make`, or as it was recorded."""
 
 
 class Embedder(Protocol):

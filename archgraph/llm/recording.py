@@ -4,8 +4,10 @@
 one for each answer or failure. Used by the doors and by suites. Knows no agents.
 
 An answer belongs to the digest of its request and to the ordinal among equal requests: asking the
-same thing twice gives the two recorded answers in turn. The digest covers all that can change an
-answer; secrets and the settings of the transport are in neither the digest nor the file.
+same thing twice gives the two recorded answers in turn. Calls of outside tools (Python functions,
+MCP servers) are kept in the same way, by tool and arguments: a replay runs none of them. The digest
+covers all that can change an answer; secrets and the settings of the transport are in neither the
+digest nor the file.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +91,18 @@ class Recorder:
         self._append(request, {"completion": completion.to_json()})
         return completion
 
+    def recorded_call(
+        self, tool: str, arguments: Mapping[str, Any], make: Callable[[], tuple[bool, str]]
+    ) -> tuple[bool, str]:
+        """Let an outside tool be called, and record what came of it."""
+        if isinstance(self._inner, base.Tape):
+            ok, text = self._inner.recorded_call(tool, arguments, make)
+        else:
+            ok, text = make()
+        call = {"tool": tool, "arguments": dict(arguments)}
+        self._write({"key": _sha(call), "call": call, "result": [ok, text]})
+        return ok, text
+
     def close(self) -> None:
         """Close the file."""
         os.close(self._file)
@@ -96,6 +110,9 @@ class Recorder:
     def _append(self, request: base.Request, outcome: Mapping[str, Any]) -> None:
         fields = _fields(request)
         row = {"key": _sha(fields), "bare": _bare(fields), "request": _outline(fields), **outcome}
+        self._write(row)
+
+    def _write(self, row: dict[str, Any]) -> None:
         with self._lock:
             row["ordinal"] = self._ordinals.get(row["key"], 0)
             self._ordinals[row["key"]] = row["ordinal"] + 1
@@ -125,7 +142,8 @@ class Replay:
         self._found: dict[str, list[Mapping[str, Any]]] = {}
         for row in self._rows:
             self._found.setdefault(row["key"], []).append(row)
-            self._found.setdefault(row["bare"], []).append(row)
+            if "bare" in row:
+                self._found.setdefault(row["bare"], []).append(row)
 
     @classmethod
     def open(cls, model: str, options: Mapping[str, Any] | None = None) -> Replay:
@@ -157,16 +175,42 @@ class Replay:
         """Give the recorded answer in one piece."""
         return (yield from base.completed(self, request))
 
+    def recorded_call(
+        self, tool: str, arguments: Mapping[str, Any], make: Callable[[], tuple[bool, str]]
+    ) -> tuple[bool, str]:
+        """Give the recorded result of an outside tool's call; the tool is not run.
+
+        Raises:
+            RecordingMissing: such a call was never recorded.
+        """
+        key = _sha({"tool": tool, "arguments": dict(arguments)})
+        with self._lock:
+            ordinal = self._asked.get(key, 0)
+            self._asked[key] = ordinal + 1
+        rows = self._found.get(key, [])
+        if ordinal >= len(rows):
+            asked = json.dumps(dict(arguments), ensure_ascii=False)[:200]
+            times = f"{len(rows)} times" if rows else "never"
+            raise errors.RecordingMissing(
+                f"{self._path}: the call {tool}({asked}) was recorded {times}, "
+                "and a replay runs no outside tool"
+            )
+        ok, text = rows[ordinal]["result"]
+        return bool(ok), str(text)
+
     def _missing(self, fields: Mapping[str, Any], recorded: int) -> str:
         if recorded:
             times = "once" if recorded == 1 else f"{recorded} times"
             return f"this request was recorded {times} and is asked once more"
-        if not self._rows:
+        if all("call" in row for row in self._rows):
             return "the recording is empty"
         asked = _outline(fields)
         if asked["model"].startswith("replay/"):
             asked["model"] = None
-        near = max(self._rows, key=lambda row: _likeness(asked, row["request"]))
+        near = max(
+            (row for row in self._rows if "call" not in row),
+            key=lambda row: _likeness(asked, row["request"]),
+        )
         number = self._rows.index(near) + 1
         what = _difference(asked, near["request"], fields)
         return f"no such request was recorded; nearest is line {number}: {what}"
@@ -272,7 +316,8 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], str, int]:
     for number, line in enumerate(whole.split(b"\n") if whole else [], 1):
         try:
             row = json.loads(line)
-            row["key"], row["bare"], row["ordinal"], row["request"]["messages"]
+            row["key"], row["ordinal"]
+            row["result"] if "call" in row else (row["bare"], row["request"]["messages"])
         except (ValueError, KeyError, TypeError) as error:
             raise errors.InputError(
                 f"{path}:{number}: not a row of a recording: {error}"

@@ -17,7 +17,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 from archgraph.llm import base, call_ids
@@ -74,6 +74,14 @@ class TextProtocol:
         for call in answer.tool_calls:
             yield base.Delta(tool=call.name, arguments=call.arguments)
         return answer
+
+    def recorded_call(
+        self, tool: str, arguments: Mapping[str, Any], make: Callable[[], tuple[bool, str]]
+    ) -> tuple[bool, str]:
+        """As the inner gateway does it."""
+        if isinstance(self._inner, base.Tape):
+            return self._inner.recorded_call(tool, arguments, make)
+        return make()
 
 
 def rewrite(request: base.Request) -> base.Request:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import pydantic
 from pydantic_core import PydanticCustomError
 
-from archgraph.spec import rules, triggers
+from archgraph.spec import outside, rules, triggers
 
 NAME = rules.NAME
 RESERVED = (
@@ -42,9 +42,9 @@ _listed = rules.listed  # a field of that name hides the module
 
 
 class Tool(triggers.Model):
-    """A tool: a verb, and the stores it works on."""
+    """A tool: a verb and the stores it works on, a Python function, or an MCP server's tool."""
 
-    verb: Name
+    verb: Name = ""
     """What the tool does: a verb of the stores' type, or `reply`, `finish`, `pause_heartbeats`,
     `wait`, `ask`, `signal`."""
     stores: Names = pydantic.Field(default_factory=list)
@@ -59,6 +59,22 @@ class Tool(triggers.Model):
     """What the model is told of the tool, instead of the verb's own description."""
     fixed: dict[str, Any] = pydantic.Field(default_factory=dict)
     """Arguments that are set here and that the model does not see."""
+    python: outside.Function | None = None
+    """Instead of a verb: a Python function as `module:function`. The module is looked for beside
+    the architecture's file, then among the installed packages."""
+    mcp: outside.Mcp | None = None
+    """Instead of a verb: the MCP server whose tool this is. Equal servers share a connection."""
+    tool: Annotated[str | None, pydantic.Field(min_length=1)] = None
+    """With `mcp`: what the server calls the tool, where that is not this tool's name."""
+    timeout: triggers.Duration = outside.DEFAULT_TIMEOUT
+    """With `python` or `mcp`: how long a call may take."""
+    result_cap: PositiveInt = outside.DEFAULT_CAP
+    """With `python` or `mcp`: the most tokens of a result; more is cut with a visible mark."""
+
+    @pydantic.model_validator(mode="after")
+    def _one_kind(self) -> Tool:
+        outside.one_kind(self)
+        return self
 
 
 class Search(triggers.Model):

@@ -16,7 +16,7 @@ from typing import Any
 import pydantic
 
 from archgraph import errors
-from archgraph.spec import architecture, triggers
+from archgraph.spec import architecture, outside, triggers
 
 _KINDS = {
     "int_type": "a whole number",
@@ -35,6 +35,9 @@ _SHAPES = {
     architecture.NAME: "a name of letters, digits and _",
     triggers.DURATION: "a time such as 30s, 10m, 2h or 1d",
     triggers.EVENT: "node.event, for example window.pressure",
+    outside.FUNCTION: "module:function",
+    outside.VARIABLE: "the name of an environment variable",
+    outside.URL: "an address that begins with http:// or https://",
     r"\.jinja2$": "the name of a template, ending in .jinja2",
     r"^[A-Za-z]\w*\.open$": "store.open",
     r"^\S+( +\S+){4}$": "a cron line of five fields",

@@ -110,6 +110,8 @@ class Store:
     """Events that triggers may name as `<store>.<event>`."""
     measures: ClassVar[tuple[str, ...]] = ("count", "tokens")
     """Numbers that `crosses` triggers and `while` may name."""
+    slow: ClassVar[tuple[str, ...]] = ()
+    """Verbs whose work is done in `prepare`; it is called for them even where they only write."""
     shows_messages: ClassVar[bool] = False
     """Whether it stands in a context window as chat messages instead of text."""
 
@@ -148,6 +150,29 @@ class Store:
 
     def refresh(self) -> None:
         """Drop what is cached from the records: a write was rolled back."""
+
+    # What pipelines use (`archgraph.operators`); a type overrides what makes sense for it
+
+    def as_item(self, record: Record) -> dict[str, Any] | None:
+        """What a pipeline sees of a record besides its envelope; None: the record is machinery."""
+        return dict(record.fields)
+
+    def keep(self, content: str, **envelope: Any) -> Record:
+        """Take a new record that a pipeline writes; `envelope` are other fields of `Record`."""
+        raise errors.ToolError(f"{self.name!r} cannot be written by a pipeline")
+
+    def find_for(
+        self, query: str, k: int, *, where: Mapping[str, Any], policy: Any = None
+    ) -> list[tuple[Record, float]]:
+        """The k best records for a query and their scores, best first.
+
+        Args:
+            query: what to look for.
+            k: at most so many.
+            where: fields that a record must have: a value, or a list of allowed ones.
+            policy: a `Retrieval` instead of the store's own.
+        """
+        raise errors.ToolError(f"{self.name!r} cannot be searched by a pipeline")
 
     def wrote(self, **payload: Any) -> None:
         """Tell the runtime that the store has changed."""

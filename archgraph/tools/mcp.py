@@ -18,7 +18,7 @@ import threading
 import weakref
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from concurrent import futures
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import metadata
 from typing import IO, Any, TypeVar
 
@@ -45,7 +45,7 @@ _Value = TypeVar("_Value")
 class Address:
     """How a server is reached: a `command` to start, or a `url`.
 
-    `env` and `headers` (header to variable) name environment variables whose values the server
+    `env` and `headers` (header and variable) name environment variables whose values the server
     is given; the values are read when it is reached, and kept nowhere. `folder` is where the
     command runs.
     """
@@ -53,7 +53,7 @@ class Address:
     command: tuple[str, ...] = ()
     url: str = ""
     env: tuple[str, ...] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: tuple[tuple[str, str], ...] = ()
     folder: str = ""
 
     @property
@@ -61,13 +61,18 @@ class Address:
         """The server in words."""
         return self.url or " ".join(self.command)
 
+    @property
+    def variables(self) -> list[str]:
+        """The environment variables that it names."""
+        return [*self.env, *(name for _, name in self.headers)]
+
     def values(self) -> dict[str, str]:
         """The values of the variables that it names.
 
         Raises:
             Unusable: one of them is not set.
         """
-        names = [*self.env, *self.headers.values()]
+        names = self.variables
         unset = [name for name in names if not os.environ.get(name)]
         if unset:
             message = f"the environment variable {' and '.join(unset)} is not set"
@@ -144,7 +149,7 @@ class _Link:
             raise outside.Unusable("the package `mcp` is not installed", _INSTALL, server=True)
         self._address, self._values = address, address.values()
         self._client: Any = None
-        self._errors: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+        self._errors = _scratch()
         self._stop: asyncio.Event | None = None
         self._opened: futures.Future[dict[str, outside.Offer]] = futures.Future()
         self._task = asyncio.run_coroutine_threadsafe(self._hold(), _loop())
@@ -241,7 +246,7 @@ class _Link:
 
             headers = {
                 header: _authorised(header, self._values[name])
-                for header, name in self._address.headers.items()
+                for header, name in self._address.headers
             }
             async with create_mcp_http_client(headers=headers) as http:
                 yield streamable_http_client(self._address.url, http_client=http)
@@ -269,11 +274,16 @@ def _authorised(header: str, value: str) -> str:
 
 def _hidden(text: str, address: Address) -> str:
     """A text without the values that the server was given."""
-    for name in (*address.env, *address.headers.values()):
+    for name in address.variables:
         value = os.environ.get(name, "")
         if len(value) > 5:  # shorter ones are no secrets, and stand in any text
             text = text.replace(value, f"[{name}]")
     return text
+
+
+def _scratch() -> IO[str]:
+    """A file for what a server complains of; it is gone when it is closed."""
+    return tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
 
 
 async def _list(client: Any) -> dict[str, outside.Offer]:
