@@ -25,7 +25,7 @@ class Voice:
         self.out, self.plan = out, plan
         self.fault = ""
         self.lines = 0
-        self._replies = {name for name, tool in plan.tools.items() if tool.verb == plans.REPLY}
+        self._replies = {name for name, tool in plan.tools.items() if tool.steers == plans.REPLY}
         self._open = ""
         self._streamed: list[tuple[str, str]] = []
         self._committed = False

@@ -92,8 +92,9 @@ class Design:
         return [name for name in dict.fromkeys(listed) if name in self.spec.tools]
 
     def verbs_of(self, thread: str) -> set[str]:
-        """The verbs of a thread's tools."""
-        return {self.spec.tools[name].verb for name in self.tools_of(thread)}
+        """The verbs of a thread's tools that steer it; a store's verb may be called the same."""
+        named = [self.spec.tools[name] for name in self.tools_of(thread)]
+        return {tool.verb for tool in named if not tool.stores}
 
     def tool_verb(self, tool: str) -> tools.Verb | None:
         """What a tool's verb is, None if it is not known."""

@@ -67,7 +67,12 @@ class ToolPlan:
     @property
     def control(self) -> bool:
         """Whether the verb steers the thread instead of touching a store."""
-        return self.verb in CONTROL_VERBS
+        return self.verb in CONTROL_VERBS and not self.stores
+
+    @property
+    def steers(self) -> str:
+        """The verb if it steers the thread, else empty: stores have verbs of the same names."""
+        return self.verb if self.control else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +234,7 @@ def _schema(tool: ToolPlan, thread: ThreadPlan) -> Wire:
         required.append("inner_thoughts")
     properties |= tool.parameters["properties"]
     required += tool.parameters.get("required", [])
-    if "requested" in thread.heartbeat.when and tool.verb != REPLY:
+    if "requested" in thread.heartbeat.when and tool.steers != REPLY:
         properties["request_heartbeat"] = {
             "type": "boolean",
             "description": "true: you act again right after this call. false: you stop here.",

@@ -171,7 +171,7 @@ def perform(
         if ok:
             branch = tool_rules.matched(rules, name, text)
             progress = _further(progress, name, branch)
-        verb = item.tool.verb if item.tool else ""
+        verb = item.tool.steers if item.tool else ""
         signature = "" if ok else f"{name}:{item.call.arguments}"
         done.results.append(ToolResult(item.call.id, name, ok, text))
         told = "" if ok else text

@@ -76,7 +76,7 @@ def unheard(plan: plans.Plan, thread: plans.ThreadPlan, outcome: tick.Outcome) -
 
 def must_call(plan: plans.Plan, thread: plans.ThreadPlan) -> bool:
     """Whether plain text of this thread is heard by nobody (it has a tool to reply or finish)."""
-    return any(plan.tools[name].verb in (plans.REPLY, plans.FINISH) for name in thread.tools)
+    return any(plan.tools[name].steers in (plans.REPLY, plans.FINISH) for name in thread.tools)
 
 
 def _wanted(
@@ -151,6 +151,6 @@ def _short(text: str) -> str:
 
 
 def _call_a_tool(plan: plans.Plan, thread: plans.ThreadPlan) -> str:
-    replies = [name for name in thread.tools if plan.tools[name].verb == plans.REPLY]
+    replies = [name for name in thread.tools if plan.tools[name].steers == plans.REPLY]
     how = f"To be heard by the user, call {replies[0]}." if replies else "Act by calling a tool."
     return f"Failed: you answered without calling a tool, so nobody heard you. {how}"
