@@ -6,20 +6,14 @@ no outside program.
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
 from typing import Any
 
-from archgraph.graph import build, picture, plan
+from archgraph.graph import build, picture, plan, scene, wording
+from archgraph.graph import mermaid as charts
 
-_SHAPES = {
-    "store": ('[("', '")]'),
-    "tool": ('("', '")'),
-    "thread": ('{{"', '"}}'),
-    "event": ('>"', '"]'),
-}
-_STYLES = "\n".join(
-    f"  classDef {kind} fill:{fill},stroke:{stroke},color:#111"
-    for kind, (fill, stroke) in picture.COLOURS.items()
-)
+_WIDTH = 96
 
 # Public functions
 
@@ -30,43 +24,22 @@ def plain(built: plan.Plan) -> dict[str, Any]:
 
 
 def text(built: plan.Plan) -> str:
-    """The graph as an indented list: each thread with what it names, then tools and stores."""
-    lines = [f"{built.name}: {built.about}" if built.about else built.name]
+    """The graph as an indented list: each thread with what it names, then the stores."""
+    about = "\n".join(textwrap.wrap(" ".join(built.about.split()), _WIDTH))
+    lines = [built.name, *([about] if about else [])]
     for thread in built.threads.values():
         lines += ["", *_thread(built, thread)]
-    lines += ["", "stores"]
-    links = [
-        each for each in build.edges(built, build.references(built)) if each[0] in built.stores
-    ]
-    for store in built.stores.values():
-        named = [
-            f"{kind.replace('_', ' ')} {target}"
-            for source, target, kind, _ in links
-            if source == store.name and kind != "emits"
-        ]
-        lines.append("  " + ", ".join([f"{store.name}: {store.type}", *named]))
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *_stores(built)])
 
 
 def mermaid(built: plan.Plan) -> str:
     """The graph as a Mermaid flowchart; triggers and background work are dashed."""
-    found = plain(built)
-    names = {node["name"]: f"n{index}" for index, node in enumerate(found["nodes"])}
-    lines = ["flowchart LR"]
-    for node in found["nodes"]:
-        left, right = _SHAPES[node["kind"]]
-        label = _quoted(picture.label(node)).replace("\n", "<br/>")
-        lines.append(f"  {names[node['name']]}{left}{label}{right}:::{node['kind']}")
-    for edge in found["edges"]:
-        arrow = "-.->" if picture.dashed(edge) else "-->"
-        kind = edge["type"].replace("_", " ")
-        lines.append(f"  {names[edge['from']]} {arrow}|{kind}| {names[edge['to']]}")
-    return "\n".join([*lines, _STYLES]) + "\n"
+    return charts.mermaid(scene.scene(built))
 
 
-def svg(built: plan.Plan) -> str:
-    """The graph as a picture that stands on its own."""
-    return picture.svg(plain(built))
+def svg(built: plan.Plan, shares: scene.Shares | None = None) -> str:
+    """The graph as a picture that stands on its own; `shares` tell of each thread's budget."""
+    return picture.svg(scene.scene(built, shares))
 
 
 # Private functions
@@ -74,37 +47,72 @@ def svg(built: plan.Plan) -> str:
 
 def _thread(built: plan.Plan, thread: plan.ThreadPlan) -> list[str]:
     due = [
-        build.event_name(each) + (f" ({each.mode})" if each.mode != "foreground" else "")
+        wording.trigger(each) + (f" ({each.mode})" if each.mode != "foreground" else "")
         for each in thread.triggers
     ]
-    beat = ", ".join(thread.heartbeat.when) or "never"
-    beat += f", until {thread.heartbeat.until}" if thread.heartbeat.until else ""
-    beat += f", while {thread.heartbeat.while_open} is open" if thread.heartbeat.while_open else ""
-    lines = [
-        f"thread {thread.name} on {thread.model}, {thread.context_window:,} tokens",
-        f"  prompt     {thread.prompt}",
-        f"  due        {'; '.join(due) or 'never'}",
-        f"  shows      {', '.join(map(_item, thread.context)) or 'nothing but its own run'}",
-        f"  log        {thread.log}",
-        f"  heartbeat  {beat}",
-    ]
+    kind = "pipeline" if thread.pipeline else "thread"
+    lines = [f"{kind} {thread.name} on {thread.model}, {thread.context_window:,} tokens"]
+    if thread.pipeline:
+        return [*lines, *_part("due", due or ["never"], "; "), *_steps(built, thread)]
+    shown = [wording.item(each) for each in thread.context]
+    lines += _part("prompt", [thread.prompt])
+    lines += _part("due", due or ["never"], "; ")
+    lines += _part("sees", shown or ["nothing but its own run"])
+    lines += _part("log", [thread.log])
+    lines += _part("goes on", [wording.heartbeat(thread.heartbeat)])
+    return [*lines, *_tools(built, thread)]
+
+
+def _part(title: str, words: Sequence[str], between: str = ", ") -> list[str]:
+    """A heading and what belongs to it, broken between items and never within one."""
+    lines = [f"  {title:<9}  "]
+    for number, word in enumerate(words):
+        piece = word + (between.rstrip() if number < len(words) - 1 else "")
+        if lines[-1].strip() not in ("", title) and len(lines[-1]) + len(piece) > _WIDTH:
+            lines.append(" " * 13)
+        lines[-1] += piece + (" " if number < len(words) - 1 else "")
+    return [line.rstrip() for line in lines]
+
+
+def _tools(built: plan.Plan, thread: plan.ThreadPlan) -> list[str]:
     width = max(map(len, thread.tools), default=0)
+    verbs = max((len(built.tools[name].verb) for name in thread.tools), default=0)
+    lines = []
     for number, name in enumerate(thread.tools):
         tool = built.tools[name]
-        head = "  tools      " if number == 0 else " " * 13
-        stores = f" {', '.join(tool.stores)}" if tool.stores else ""
-        lines.append(f"{head}{name:<{width}}  {tool.verb}{stores}")
+        head = "  may call   " if number == 0 else " " * 13
+        targets = ", ".join((*tool.stores, *tool.threads))
+        lines.append(f"{head}{name:<{width}}  {tool.verb:<{verbs}}  {targets}".rstrip())
     return lines
 
 
-def _item(item: plan.ContextItem) -> str:
-    if item.mode == "search":
-        return f"{item.k} found in {item.store}"
-    of = f" of {item.of}" if item.of else ""
-    return f"{item.store} since {item.since}{of}" if item.since else item.store
+def _steps(built: plan.Plan, thread: plan.ThreadPlan) -> list[str]:
+    width = max((len(step.operator) for step in thread.steps), default=0)
+    lines = []
+    for number, step in enumerate(thread.steps):
+        head = "  does       " if number == 0 else " " * 13
+        uses = [f"{kind} {store}" for store, kind in build.step_stores(built, step)]
+        told = [", ".join(dict.fromkeys(uses))] if uses else []
+        told += [f"as {step.result}"] if step.result else []
+        told += [f"for each of {step.each}"] if step.each else []
+        told += [f"when {wording.short(step.when)}"] if step.when else []
+        lines.append(f"{head}{number + 1:>2}  {step.operator:<{width}}  {'; '.join(told)}".rstrip())
+    return lines
 
 
-def _quoted(label: str) -> str:
-    for sign, code in (("#", "#35;"), ('"', "#quot;"), ("<", "#lt;"), (">", "#gt;")):
-        label = label.replace(sign, code)
-    return label
+def _stores(built: plan.Plan) -> list[str]:
+    links = [
+        each for each in build.edges(built, build.references(built)) if each[0] in built.stores
+    ]
+    name = max(map(len, built.stores), default=0)
+    kind = max((len(store.type) for store in built.stores.values()), default=0)
+    lines = ["stores"]
+    for store in built.stores.values():
+        told = list(scene.store_notes(store))
+        told += [
+            f"{how.replace('_', ' ')} {target}"
+            for source, target, how, _ in links
+            if source == store.name and how != "emits"
+        ]
+        lines.append(f"  {store.name:<{name}}  {store.type:<{kind}}  {', '.join(told)}".rstrip())
+    return lines
