@@ -1,0 +1,4 @@
+"""The conformance suite of store types, one group of checks a file.
+
+`archgraph.testing` is its face.
+"""
