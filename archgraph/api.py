@@ -282,6 +282,8 @@ def next_window(agent: agents.Agent, thread: str) -> NextWindow:
     if thread not in agent.plan.threads:
         raise errors.UnknownName("thread", thread, agent.plan.threads)
     plan, count = agent.plan.threads[thread], agent.world.count
+    if plan.pipeline:
+        raise errors.InputError(f"{thread!r} is a pipeline, which has no context window")
     # a renderer of its own: the agent's remembers what it was last asked for
     renderer = context.Renderer(agent.plan, agent.stores, agent.db, count)
     window = renderer.build(plan, agent.state.threads.get(thread, tick.ThreadState()))

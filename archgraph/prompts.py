@@ -188,6 +188,34 @@ def attributes(source: str, owner: str, *, each: bool = False) -> list[Variable]
     return list(dict.fromkeys(found))
 
 
+def evaluate(expression: str, values: Mapping[str, Any]) -> Any:
+    """The value of a jinja2 expression, such as `verdict.success and facts`.
+
+    Raises:
+        TemplateError: it uses a name that is not given, or cannot be parsed or computed.
+    """
+    import jinja2
+
+    try:
+        found = _expression(expression)(**values)
+        if isinstance(found, jinja2.Undefined):
+            str(found)  # raises, and says what is undefined
+        return found
+    except jinja2.TemplateError as error:
+        raise errors.TemplateError(f"`{expression}` cannot be computed: {error}") from error
+    except (TypeError, ValueError, ArithmeticError, LookupError) as error:
+        raise errors.TemplateError(f"`{expression}` cannot be computed: {error!r}") from error
+
+
+def names_in(expression: str) -> set[str]:
+    """The names that a jinja2 expression takes from outside.
+
+    Raises:
+        TemplateError: it cannot be parsed.
+    """
+    return variables("{{ " + expression + " }}")
+
+
 def syntax_error(source: str) -> tuple[int, str, str] | None:
     """Line (from 1), text and cure of a template's first syntax error; None if it can be parsed."""
     import jinja2
@@ -299,6 +327,11 @@ def _environment() -> sandbox.SandboxedEnvironment:
 @functools.lru_cache(maxsize=512)
 def _compiled(source: str) -> jinja2.Template:
     return _environment().from_string(source)
+
+
+@functools.lru_cache(maxsize=512)
+def _expression(source: str) -> Any:
+    return _environment().compile_expression(source, undefined_to_none=False)
 
 
 @functools.lru_cache(maxsize=512)

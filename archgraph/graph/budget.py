@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from archgraph import errors, prompts
-from archgraph.graph import assemble, design, plan
+from archgraph.graph import assemble, budget_pipelines, design, plan
 from archgraph.llm import tokens
 
 TOGETHER = 2
@@ -104,6 +104,27 @@ def prove(found: design.Design, built: plan.Plan) -> None:
 def _budget(found: design.Design, built: plan.Plan, name: str) -> Budget:
     thread = built.threads[name]
     counter = tokens.counter(thread.model)
+    if thread.pipeline:
+        summands = budget_pipelines.lines(found, built, thread, counter)
+        lines = [Line(*each) for each in summands]
+    else:
+        lines = _agent_lines(found, built, thread, counter)
+    return Budget(
+        thread=name,
+        model=thread.model,
+        lines=tuple(line for line in lines if line.tokens),
+        window=thread.context_window,
+        exact=counter.exact,
+        factor=counter.factor,
+        exempt=thread.overflow == "fail",
+    )
+
+
+def _agent_lines(
+    found: design.Design, built: plan.Plan, thread: plan.ThreadPlan, counter: tokens.TokenCounter
+) -> list[Line]:
+    """The summands of a thread with a heartbeat loop."""
+    name = thread.name
     text, shown = _system(built, thread)
     frame = tokens.PER_MESSAGE + tokens.PER_REQUEST
     schemas = json.dumps(built.schemas(thread)) if thread.tools else ""
@@ -128,15 +149,7 @@ def _budget(found: design.Design, built: plan.Plan, name: str) -> Budget:
         lines.append(_own_run(found, thread))
     keys = (f"threads.{name}.max_tokens",)
     lines.append(Line("reserved for the answer (max_tokens)", thread.max_tokens, keys))
-    return Budget(
-        thread=name,
-        model=thread.model,
-        lines=tuple(line for line in lines if line.tokens),
-        window=thread.context_window,
-        exact=counter.exact,
-        factor=counter.factor,
-        exempt=thread.overflow == "fail",
-    )
+    return lines
 
 
 def _system(built: plan.Plan, thread: plan.ThreadPlan) -> tuple[str, dict[str, int]]:

@@ -13,6 +13,8 @@ from archgraph.spec import tree
 _DAMPED = ("pressure", "evicted", "opened", "case_end")
 """Events that cannot fire again at once: pressure is re-armed by eviction, evictions and cases
 are bounded by what came in."""
+_EACH = 10
+"""Items that a step with `each` is taken for, as far as circles of triggers are concerned."""
 
 
 def trigger_cycles(found: design.Design, built: plan.Plan) -> None:
@@ -22,12 +24,14 @@ def trigger_cycles(found: design.Design, built: plan.Plan) -> None:
     for source, target, gain, _ in causes:
         gains[source, target] = max(gain, gains.get((source, target), 0.0))
     for circle in build.runaway(gains):
-        index, target = next((i, t) for s, t, _, i in causes if s in circle and t in circle)
+        cause, target = next((i, t) for s, t, _, i in causes if s in circle and t in circle)
         message = f"{' and '.join(circle)} make each other due for ever"
         if len(circle) == 1:
             message = f"{circle[0]} makes itself due for ever"
         remedy = "count events with `every: N, of:`, or listen to another event"
-        path = ("threads", target, "triggers", index)
+        path: tree.Path = ("threads", target, "triggers", cause)
+        if isinstance(cause, str):
+            path, remedy = ("tools", cause), "take the tool from one of them"
         found.report("trigger-cycle", message, remedy, path)
 
 
@@ -78,8 +82,11 @@ def unreachable(found: design.Design, built: plan.Plan) -> None:
         found.warn("unreachable-thread", message, remedy, ("threads", name), key=True)
 
 
-def _causes(built: plan.Plan) -> Iterable[tuple[str, str, float, int]]:
-    """Which thread makes which thread due: source, target, runs of it per run, which trigger."""
+def _causes(built: plan.Plan) -> Iterable[tuple[str, str, float, int | str]]:
+    """Which thread makes which thread due: source, target, runs of it per run, and by what.
+
+    By what is the place of the trigger, or the name of the tool that calls.
+    """
     for thread in built.threads.values():
         for index, trigger in enumerate(thread.triggers):
             if trigger.mode == "note":
@@ -94,10 +101,25 @@ def _causes(built: plan.Plan) -> Iterable[tuple[str, str, float, int]]:
                 for other in built.threads.values():
                     if trigger.event in other.tools:
                         yield other.name, thread.name, _steps(other), index
+        for other, tool in _callers(built, thread.name):
+            if tool.verb == plan.SIGNAL:  # who asks waits, so that its circles end
+                yield other.name, thread.name, _steps(other), tool.name
+
+
+def _callers(
+    built: plan.Plan, name: str
+) -> Iterable[tuple[plan.ThreadPlan, plan.ToolPlan]]:
+    """The threads that may call a thread, and by which tool."""
+    for thread in built.threads.values():
+        for tool in thread.tools:
+            if name in built.tools[tool].threads:
+                yield thread, built.tools[tool]
 
 
 def _steps(thread: plan.ThreadPlan) -> int:
     """The most steps, and so replies and writes that count as one event, of a run."""
+    if thread.pipeline:
+        return len(thread.steps) * (_EACH if any(step.each for step in thread.steps) else 1)
     beat = thread.heartbeat
     return beat.max_steps if beat.when or beat.while_open else 1
 
@@ -111,18 +133,22 @@ def _sources(built: plan.Plan, node: str) -> list[str]:
         for thread in built.threads.values()
         if thread.log == node
         or any(node in built.tools[t].stores and built.tools[t].writes for t in thread.tools)
+        or any((node, "writes") in build.step_stores(built, step) for step in thread.steps)
     ]
 
 
 def _used(found: design.Design, built: plan.Plan) -> tuple[set[str], set[str]]:
     """The stores that are read, and those that are written."""
-    written = {thread.log for thread in built.threads.values()}
+    written = {thread.log for thread in built.threads.values() if thread.log}
     read = set(written)  # a run sees its own messages
     read |= {item.store for thread in built.threads.values() for item in thread.context}
     for thread in built.threads.values():
         for tool in (built.tools[name] for name in thread.tools):
             read |= set(tool.stores) if tool.reads or not tool.writes else set()
             written |= set(tool.stores) if tool.writes else set()
+        touched = [use for step in thread.steps for use in build.step_stores(built, step)]
+        read |= {store for store, use in touched if use == "reads"}
+        written |= {store for store, use in touched if use == "writes"}
         read |= {thread.heartbeat.while_open}
         read |= {t.measure.partition(".")[0] for t in thread.triggers if t.measure}
     for name in found.types:
@@ -149,6 +175,7 @@ def _alive(built: plan.Plan) -> set[str]:
             thread.name
             for thread in built.threads.values()
             if any(_can_fire(built, trigger, alive) for trigger in thread.triggers)
+            or any(other.name in alive for other, _ in _callers(built, thread.name))
         }
         if more == alive:
             return alive

@@ -17,6 +17,8 @@ def logs(found: design.Design) -> None:
     broken = any(name in found.loaded.broken for name in _named(found, "stores"))
     for name, thread in found.spec.threads.items():
         path: tree.Path = ("threads", name)
+        if thread.kind == "pipeline":
+            continue
         if thread.log:
             if thread.log in found.types and thread.log not in kept:
                 kind = found.spec.stores[thread.log].type

@@ -10,6 +10,9 @@ from archgraph import errors, prompts
 from archgraph.graph import design, plan
 from archgraph.spec import merge, tree
 
+PIPELINE_NAMES = frozenset({"thread", "now", "counts", "item", "candidates"})
+"""What every template of a pipeline sees besides values and stores."""
+
 
 def missing(found: design.Design) -> None:
     """Every template that is named can be found."""
@@ -106,6 +109,9 @@ def _allowed(found: design.Design, path: tree.Path) -> set[str] | None:
     thread = found.spec.threads.get(str(path[1])) if path[0] == "threads" else None
     if thread is None:
         return None
+    if thread.kind == "pipeline":
+        made = design.names_made(found, str(path[1]))
+        return {*made, *found.spec.stores, *PIPELINE_NAMES}
     if any(each[:3] == (*path[:2], "context") for each in found.loaded.dropped):
         return None
     shown = {item.store for item in thread.context}

@@ -283,6 +283,6 @@ def failed_row(
     )  # fmt: skip
 
 
-def text_of(error: errors.GatewayError) -> str:
+def text_of(error: Exception) -> str:
     """Why a model could not answer, in one line."""
     return " ".join(str(error).split())[:400]

@@ -31,9 +31,10 @@ class Architecture:
 
     `spec` is what it says after all layers; `options` the stores' validated options by name;
     `root` the resolved tree with the origin of every value; `files` the layers, the one that was
-    asked for first; `removed` the nodes that null took away, with where; `broken` the nodes that
-    have problems of their own (then `spec` is without them); `whole`: every layer was found;
-    `dropped` the paths of what was wrong below a node that is not broken.
+    asked for first; `operators` the validated options of each pipeline's steps; `removed` the
+    nodes that null took away, with where; `broken` the nodes that have problems of their own (then
+    `spec` is without them); `whole`: every layer was found; `dropped` the paths of what was wrong
+    below a node that is not broken.
     """
 
     spec: architecture.ArchitectureSpec
@@ -44,6 +45,7 @@ class Architecture:
     broken: frozenset[str] = frozenset()
     whole: bool = True
     dropped: tuple[tree.Path, ...] = ()
+    operators: dict[str, list[Any]] = field(default_factory=dict)
     problems: tuple[errors.Problem, ...] = ()
 
     @property
@@ -123,6 +125,7 @@ def read(source: str | Path, overrides: Sequence[str] = ()) -> Architecture:
         broken=frozenset(made.broken),
         whole=whole,
         dropped=tuple(made.dropped),
+        operators=made.operators,
         problems=tuple(in_order(problems)),
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
-from archgraph.spec import merge, tree
+from archgraph.spec import merge, prune_steps, tree
 
 
 def prune(merged: merge.Merged) -> None:
@@ -66,6 +66,9 @@ def _without_edges(thread: tree.Node, gone: Collection[tuple[str, str]]) -> tree
         if node is not None and isinstance(node.value, list):
             left = [item for item in node.items if not lost(item)]
             thread = tree.put(thread, (key,), replace(node, value=left))
+    steps = tree.child(thread, "steps")
+    if steps is not None and isinstance(steps.value, list):
+        thread = tree.put(thread, ("steps",), prune_steps.left(steps, stores))
     return _without_rules(thread, tools, stores)
 
 

@@ -30,6 +30,7 @@ _ROUNDS = 8  # of repair: each takes out, or reads as it was meant, what the one
 class Validated:
     """The spec, as far as it could be made; the stores' options; the names that are broken.
 
+    `steps` are those of each pipeline, and `operators` the validated options of each.
     `root` is the tree as far as it was understood, once the rest has been told: with misspelt keys
     as they were meant, and without wrong items of lists, so that the others count as in the spec.
     `dropped` holds the paths of all that was taken out, as they are in the file.
@@ -38,6 +39,8 @@ class Validated:
     root: tree.Node
     spec: architecture.ArchitectureSpec
     options: dict[str, Any] = field(default_factory=dict)
+    steps: dict[str, list[architecture.Step]] = field(default_factory=dict)
+    operators: dict[str, list[Any]] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
     dropped: list[tree.Path] = field(default_factory=list)
     problems: list[errors.Problem] = field(default_factory=list)
@@ -58,6 +61,7 @@ def validate(root: tree.Node) -> Validated:
         stores=stores,
         tools=tools,
         threads=threads,
+        steps=draft.steps,
     )
     return draft
 
@@ -165,9 +169,60 @@ def _tool(draft: Validated, name: str, node: tree.Node) -> architecture.Tool | N
     return _model(draft, architecture.Tool, node, ("tools", name))
 
 
-def _thread(draft: Validated, name: str, node: tree.Node) -> architecture.Thread | None:
+def _thread(
+    draft: Validated, name: str, node: tree.Node
+) -> architecture.Thread | architecture.Pipeline | None:
     path: tree.Path = ("threads", name)
-    return _model(draft, architecture.Thread, node, path, architecture.STAND_INS)
+    kind = node.mapping.get("kind")
+    if kind is None or kind.value != "pipeline":
+        return _model(draft, architecture.Thread, node, path, architecture.STAND_INS)
+    found = _model(draft, architecture.Pipeline, node, path, architecture.STAND_INS_PIPELINE)
+    listed = node.mapping.get("steps")
+    if found is not None and listed is not None and isinstance(listed.value, list):
+        draft.steps[name], draft.operators[name] = [], []
+        for index, each in enumerate(listed.value):
+            if isinstance(each.value, dict):
+                _step(draft, name, each, (*path, "steps", index))
+    return found
+
+
+def _step(draft: Validated, thread: str, node: tree.Node, path: tree.Path) -> None:
+    """Read a step: its operator's options are checked by the operator, like a store's."""
+    known, own = registry.names("operators"), node.mapping
+    named = [key for key in own if key not in architecture.MODIFIERS]
+    operators = [key for key in named if key in known]
+    if not operators and named:
+        remedy = errors.suggest(named[0], [*known, *architecture.MODIFIERS])
+        message = f"no operator {named[0]!r}"
+        _report(draft, "unknown-operator", message, remedy, (*path, named[0]), key=True)
+        return
+    if len(operators) != 1 or len(named) > 1:
+        message = " and ".join(named) + " in one step" if named else "the step has no operator"
+        remedy = "make a step of each" if named else f"give one of {', '.join(known)}"
+        _report(draft, "wrong-value" if named else "missing-key", message, remedy, path)
+        return
+    name = operators[0]
+    try:
+        model = registry.get("operators", name).Options
+    except errors.PluginError as error:
+        _report(draft, "plugin-broken", str(error), "install it again", (*path, name), key=True)
+        return
+    options = _model(draft, model, _mapping(own[name], model), (*path, name))
+    rest = {key: below for key, below in own.items() if key in architecture.MODIFIERS}
+    modifiers = _model(draft, architecture.Modifiers, tree.Node(rest, node.origin, node.keys), path)
+    if options is not None and modifiers is not None:
+        plain = options.model_dump(mode="json", by_alias=True)
+        draft.operators[thread].append(options)
+        beside = modifiers.model_dump(by_alias=True)
+        draft.steps[thread].append(architecture.Step(operator=name, options=plain, **beside))
+
+
+def _mapping(node: tree.Node, model: type[pydantic.BaseModel]) -> tree.Node:
+    """An operator's options in the long form: a text stands for the option of that meaning."""
+    short = getattr(model, "short", "")
+    if isinstance(node.value, dict) or not short:
+        return node
+    return tree.Node({short: node}, node.origin)
 
 
 def _model(

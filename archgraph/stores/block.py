@@ -113,6 +113,13 @@ class Block(base.Store):
             return
         self.wrote(chars=len(text))
 
+    def fitting(self, text: str) -> str:
+        """A text cut to the block's limits, with a visible mark."""
+        mark = f"... [cut: {len(text)} characters in all]"
+        if len(text) > self.options.limit:
+            text = text[: max(0, self.options.limit - len(mark))] + mark
+        return base.cut(text, self.options.text_cap(), self.context.count, mark)
+
     @base.verb(writes=True)
     def append(self, content: str) -> str:
         """Add text at the end of a memory block. Use it to note a lasting fact.

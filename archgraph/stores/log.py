@@ -179,7 +179,7 @@ class Log(base.Store):
             return None
         kind = record.fields["kind"]
         who = record.fields.get("name") or kind
-        return {"who": who, "kind": kind, "content": text, "ids": False}
+        return {"who": who, "role": kind, "content": text, "_named": False}
 
     def keep(self, content: str, **envelope: Any) -> base.Record:
         """Append what a pipeline says, as its thread's message."""

@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 
 import pydantic
 
-from archgraph import clock
+from archgraph import clock, errors
 from archgraph.stores import base
 
 CURSOR = "cursor"
@@ -175,13 +175,25 @@ class Queue(base.Store):
         Args:
             content: The note.
         """
+        self.keep(content)
+        return "Left."
+
+    def keep(self, content: str, **envelope: Any) -> base.Record:
+        """Take a new item; the oldest goes when the queue is full.
+
+        Raises:
+            ToolError: the queue shows a log, which alone is written.
+        """
+        if self.options.over:
+            raise errors.ToolError(f"{self.name!r} shows {self.options.over!r}; write into that")
         text = base.cut(content, self.options.item_cap, self.context.count)
-        self.records.add(base.Record(id="", content=text, tokens=self.context.count(text)))
+        tokens = self.context.count(text)
+        kept = self.records.add(base.Record(content=text, tokens=tokens, **envelope))
         overflow = self.records.count() - (self.options.capacity or 10)
         for record in self.records.select(limit=max(0, overflow)):
             self.records.remove(record)
         self.wrote()
-        return "Left."
+        return kept
 
     def _shown(self, seq: int) -> bool:
         thread = self.context.db.value("SELECT thread FROM record WHERE seq = ?", (seq,))

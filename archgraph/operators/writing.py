@@ -1,0 +1,274 @@
+"""`write`, `update`, `link` and `forget`: what a pipeline does to stores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import pydantic
+
+from archgraph import errors
+from archgraph.operators import base, values
+
+
+class Write(base.Operator):
+    """Puts a value into a store: one record for each item, or the text of a block."""
+
+    class Options(base.Options):
+        """Keys of a `write` step."""
+
+        to: str
+        """The store: a collection, block, queue, log, or another type that takes what is given."""
+        items: str = ""
+        """The value that is written; with `each` the present item unless given."""
+        content: str = ""
+        """The text of each record, with `{{ }}` filled in (`item` is the item); the item's own
+        text unless given."""
+        set: dict[str, Any] = pydantic.Field(default={})
+        """Fields, or parts of the envelope (`importance`, `valid_from`, `strength`...), that each
+        record gets; `{{ }}` is filled in."""
+        keep: list[str] | None = None
+        """The fields of an item that are kept; all unless given."""
+        mode: Literal["replace", "append"] = "replace"
+        """For a block: in place of its text, or as further lines."""
+        parents: str = ""
+        """A value with the records that these were made of, if not those of the items."""
+
+        def writes(self) -> dict[str, str]:
+            """The store."""
+            return {"to": self.to}
+
+        def uses(self) -> dict[str, str]:
+            """What is written."""
+            named = {"items": self.items, "parents": self.parents}
+            return {option: name for option, name in named.items() if name}
+
+        def expressions(self) -> dict[str, str]:
+            """Templates in `content` and `set`."""
+            found = {f"set.{k}": v for k, v in self.set.items() if isinstance(v, str)}
+            return found | ({"content": self.content} if self.content else {})
+
+    options: Options
+
+    def prepare(self, bench: base.Bench, answer: Any) -> Any:
+        """Embed what will be written while no lock is held."""
+        store = bench.store(self.options.to)
+        for item in self._items(bench):
+            store.prepare("insert", {"content": self._text(bench, item)})
+        return None
+
+    def apply(self, bench: base.Bench, answer: Any) -> Any:
+        """The written records as items; the new text of a block."""
+        told = self.options
+        store: Any = bench.store(told.to)
+        if callable(getattr(store, "put", None)):
+            return self._into_block(bench, store)
+        parents = values.sources(bench.value(told.parents)) if told.parents else ()
+        written = []
+        for item in self._items(bench):
+            text = self._text(bench, item)
+            if not text:
+                continue
+            fields, envelope = parts(item, self._set(bench, item), told.keep)
+            origin = parents or values.sources(item)
+            written.append(store.keep(text, fields=fields, derived_from=origin, **envelope))
+        return bench.items(told.to, written)
+
+    def _into_block(self, bench: base.Bench, store: Any) -> str:
+        texts = [self._text(bench, item) for item in self._items(bench)]
+        text = "\n".join(filter(None, texts))
+        if self.options.mode == "append" and store.text:
+            text = f"{store.text}\n{text}" if text else store.text
+        elif not texts:
+            return str(store.text)
+        origin = values.sources(*self._items(bench))
+        store.put(store.fitting(text), derived_from=origin)
+        return str(store.text)
+
+    def _items(self, bench: base.Bench) -> list[Any]:
+        value = bench.value(self.options.items) if self.options.items else bench.item
+        if value is None and self.options.content:
+            return [{}]
+        listed = value if isinstance(value, list) else [value]
+        return [each for each in listed if each not in (None, "", {})]
+
+    def _text(self, bench: base.Bench, item: Any) -> str:
+        told = self.options.content
+        return str(bench.template(told, item=item)).strip() if told else values.content(item)
+
+    def _set(self, bench: base.Bench, item: Any) -> dict[str, Any]:
+        return {k: bench.template(v, item=item) for k, v in self.options.set.items()}
+
+
+class Update(base.Operator):
+    """Changes records that are there: their text, fields, or envelope."""
+
+    class Options(base.Options):
+        """Keys of an `update` step."""
+
+        within: str = pydantic.Field(alias="in")
+        """The collection."""
+        items: str = ""
+        """The records, as items or ids; with `each` the present item unless given. An item with
+        an `id` and other fields gives the record of that id these fields."""
+        content: str = ""
+        """The new text, with `{{ }}` filled in; it stays unless given."""
+        set: dict[str, Any] = pydantic.Field(default={})
+        """Fields or parts of the envelope; `{{ }}` is filled in."""
+
+        def writes(self) -> dict[str, str]:
+            """The collection."""
+            return {"in": self.within}
+
+        def uses(self) -> dict[str, str]:
+            """What is changed."""
+            return {"items": self.items} if self.items else {}
+
+        def expressions(self) -> dict[str, str]:
+            """Templates in `content` and `set`."""
+            found = {f"set.{k}": v for k, v in self.set.items() if isinstance(v, str)}
+            return found | ({"content": self.content} if self.content else {})
+
+    options: Options
+
+    def apply(self, bench: base.Bench, answer: Any) -> Any:
+        """The changed records as items. Ids that are not there (any more) are left out."""
+        told = self.options
+        store: Any = bench.store(told.within)
+        value = bench.value(told.items) if told.items else bench.item
+        changed = []
+        for item in value if isinstance(value, list) else [value]:
+            id = str(item.get("id", "")) if isinstance(item, Mapping) else str(item or "")
+            held = store.records.get(id) if id else None
+            if held is None:
+                continue
+            given = {k: bench.template(v, item=item) for k, v in told.set.items()}
+            made = item if isinstance(item, Mapping) and "_row" not in item else {}
+            fields, envelope = parts(made, given, None)
+            text = str(bench.template(told.content, item=item)).strip() if told.content else None
+            joined = {**held.fields, **fields} if fields else None
+            changed.append(store.revise(id, content=text or None, fields=joined, **envelope))
+        return bench.items(told.within, changed)
+
+
+class Link(base.Operator):
+    """Notes how records of a collection relate."""
+
+    class Options(base.Options):
+        """Keys of a `link` step."""
+
+        within: str = pydantic.Field(alias="in")
+        """The collection."""
+        source: str = pydantic.Field(alias="from")
+        """The records that the relation starts from: a value with records or ids."""
+        to: str
+        """The records that it points to: a value with records or ids."""
+        kind: str
+        """The relation in a word or two; `{{ }}` is filled in."""
+        weight: float = pydantic.Field(default=1.0, gt=0)
+        """How strong it is."""
+
+        def writes(self) -> dict[str, str]:
+            """The collection."""
+            return {"in": self.within}
+
+        def uses(self) -> dict[str, str]:
+            """Both ends."""
+            return {"from": self.source, "to": self.to}
+
+        def expressions(self) -> dict[str, str]:
+            """The kind."""
+            return {"kind": self.kind}
+
+    options: Options
+
+    def apply(self, bench: base.Bench, answer: Any) -> Any:
+        """The number of links that were made."""
+        told = self.options
+        store: Any = bench.store(told.within)
+        kind, made = str(bench.template(told.kind)), 0
+        targets = _known(store, bench.value(told.to))
+        for source in _known(store, bench.value(told.source)):
+            for target in targets:
+                if source != target:
+                    store.link(source, target, kind, weight=told.weight)
+                    made += 1
+        return made
+
+
+class Forget(base.Operator):
+    """Lets a collection forget by its own `overflow` policy, or by one that is given."""
+
+    class Options(base.Options):
+        """Keys of a `forget` step."""
+
+        within: str = pydantic.Field(alias="in")
+        """The collection."""
+        items: str = ""
+        """The records that go: a value with records or ids. Without it the policy chooses."""
+        policy: dict[str, Any] = pydantic.Field(default={})
+        """How victims are chosen and what becomes of them: the keys of a collection's
+        `overflow`; its own unless given."""
+
+        def writes(self) -> dict[str, str]:
+            """The collection."""
+            return {"in": self.within}
+
+        def reads(self) -> dict[str, str]:
+            """The collection: what is forgotten is chosen by what is there."""
+            return {"in": self.within}
+
+        def uses(self) -> dict[str, str]:
+            """What goes."""
+            return {"items": self.items} if self.items else {}
+
+    options: Options
+
+    def apply(self, bench: base.Bench, answer: Any) -> Any:
+        """What was forgotten, as items."""
+        told = self.options
+        store: Any = bench.store(told.within)
+        if told.items:
+            gone = [store.discard(id) for id in _known(store, bench.value(told.items))]
+        else:
+            gone = store.forget(told.policy or None)
+        return bench.items(told.within, gone)
+
+
+def parts(
+    item: Any, given: Mapping[str, Any], keep: Sequence[str] | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The fields and the envelope of a record from an item and what the step sets."""
+    fields = values.fields(item)
+    if keep is not None:
+        fields = {name: part for name, part in fields.items() if name in keep}
+    envelope = {k: item[k] for k in values.ENVELOPE if isinstance(item, Mapping) and k in item}
+    for name, part in given.items():
+        if name in values.ENVELOPE:
+            envelope[name] = part
+        elif part not in (None, ""):
+            fields[name] = part
+    for name in values.DATES:
+        if name in envelope:
+            envelope[name] = values.moment(envelope[name])
+    for name in ("importance", "strength"):
+        if name in envelope:
+            envelope[name] = _number(name, envelope[name])
+    return fields, {k: v for k, v in envelope.items() if v is not None}
+
+
+def _number(name: str, value: Any) -> float | None:
+    try:
+        return None if value in (None, "") else float(value)
+    except (TypeError, ValueError):
+        raise errors.ToolError(f"{name} must be a number, not {str(value)[:40]!r}") from None
+
+
+def _known(store: Any, value: Any) -> list[str]:
+    """The ids in a value that the store has, without repetition."""
+    found: list[str] = []
+    for each in value if isinstance(value, list) else [value]:
+        id = str(each.get("id", "")) if isinstance(each, Mapping) else str(each or "")
+        if id and id not in found and store.records.get(id) is not None:
+            found.append(id)
+    return found
