@@ -21,6 +21,7 @@ from archgraph.llm import extractive_answering as answering
 from archgraph.llm import extractive_facts as facts
 from archgraph.llm import extractive_searching as searching
 from archgraph.llm import extractive_tasks as tasks
+from archgraph.llm import extractive_tending as tending
 from archgraph.llm import extractive_tools as tools
 from archgraph.llm import extractive_words as words
 from archgraph.llm.extractive_reading import Event, Unit, Window
@@ -28,6 +29,7 @@ from archgraph.llm.extractive_reading import Event, Unit, Window
 MOST_CALLS = 30
 """Calls per user message after which the policy answers with what it has."""
 
+_TENDS = (tools.WRITE, tools.REWRITE, tools.FIELD, tools.NOTE)
 _MOST_SAVES = 4
 _MOST_RELIEF = 2
 _NOTE_WORDS = 150
@@ -147,10 +149,21 @@ def _respond(window: Window, kit: tools.Kit, message: Event, saving: bool) -> Mo
         return _reply(window, kit, searching.conclude(question, window))
     search = searching.next_search(question, window, kit)
     if search is None:
-        return _reply(window, kit, searching.conclude(question, window))
+        found = searching.conclude(question, window)
+        return (_wait(window, kit) if found == answering.UNKNOWN else None) or _reply(
+            window, kit, found
+        )
     thought = f"{_GOAL}{message.text[:_LONGEST_GOAL]}"
     arguments = tools.arguments(search.tool, True, thought, **search.given)
     return Move((Call(search.tool, arguments),))
+
+
+def _wait(window: Window, kit: tools.Kit) -> Move | None:
+    """Before giving up, wait once for those who tend the memory."""
+    tool = kit.one(tools.WAIT)
+    if tool is None or any(attempt.name == tool.name for attempt in window.since_asked):
+        return None
+    return Move((Call(tool, tools.arguments(tool, True, "The memory may lag behind.")),))
 
 
 def _small_talk(message: Event, saved: bool) -> str:
@@ -214,7 +227,8 @@ def _told_to_call(window: Window, kit: tools.Kit) -> Move | None:
 
 def _is_write(kit: tools.Kit, name: str) -> bool:
     tool = kit.named(name)
-    return tool is not None and tool.role in (tools.WRITE, tools.REWRITE, tools.REPLACE)
+    written = (tools.WRITE, tools.REWRITE, tools.REPLACE, tools.FIELD)
+    return tool is not None and tool.role in written
 
 
 def _save_message(window: Window, kit: tools.Kit, message: Event) -> Move | None:
@@ -332,9 +346,7 @@ def _in_background(window: Window, kit: tools.Kit) -> bool:
     """Whether this thread has no way to reply, and was not addressed by a user."""
     if kit.of(tools.REPLY):
         return False
-    return bool(kit.of(tools.FINISH)) or (
-        window.message is None and bool(kit.of(tools.WRITE, tools.REWRITE, tools.NOTE))
-    )
+    return bool(kit.of(tools.FINISH)) or (window.message is None and bool(kit.of(*_TENDS)))
 
 
 def _consolidate(window: Window, kit: tools.Kit) -> Move:
@@ -344,7 +356,11 @@ def _consolidate(window: Window, kit: tools.Kit) -> Move:
     tried = {attempt.name for attempt in window.attempts}
     calls = len(window.attempts)
     if news and calls < _MOST_SAVES:
-        move = _write(window, kit, news, again=True) or _rewrite(window, kit, news, tried)
+        move = (
+            _rewrite(window, kit, news, tried, roomy=True)
+            or _write(window, kit, news, again=True)
+            or _rewrite(window, kit, news, tried, roomy=False)
+        )
         if move:
             return move
     note = next((tool for tool in kit.of(tools.NOTE) if tool.name not in tried), None)
@@ -361,19 +377,21 @@ def _transcript(window: Window) -> list[Unit]:
     return said + [unit for b in window.blocks for unit in b.units if unit.at is not None]
 
 
-def _rewrite(window: Window, kit: tools.Kit, news: Sequence[str], tried: set[str]) -> Move | None:
-    """Write a section anew: what it held, and the news, the oldest lines cut to fit."""
-    tool = next((tool for tool in kit.of(tools.REWRITE) if tool.name not in tried), None)
+def _rewrite(
+    window: Window, kit: tools.Kit, news: Sequence[str], tried: set[str], roomy: bool
+) -> Move | None:
+    """Bring a section up to date: its fields where it has some, else the whole of it anew."""
+    tool = next((t for t in kit.of(tools.FIELD, tools.REWRITE) if t.name not in tried), None)
     if tool is None:
         return None
-    text = "\n".join(news)
-    store = tools.best_store(tool, text) if tool.stores else ""
-    block = next((b for b in window.blocks if b.label == store or not store), None)
-    lines = [*(block.text.splitlines() if block else ()), *news]
-    while block and block.limit and len(lines) > 1 and len("\n".join(lines)) > block.limit:
-        lines.pop(0)
-    given = {"text": "\n".join(lines), **({"store": store} if store else {})}
-    return Move((Call(tool, tools.arguments(tool, True, "I bring this up to date.", **given)),))
+    if tool.role == tools.FIELD:
+        changes = tending.fields(window, tool, news)
+    else:
+        made = tending.rewritten(window, tool, news, roomy)
+        changes = [made] if made else []
+    thought = "I bring this up to date."
+    calls = tuple(Call(tool, tools.arguments(tool, True, thought, **given)) for given in changes)
+    return Move(calls) if calls else None
 
 
 def wire_arguments(call: Call) -> str:

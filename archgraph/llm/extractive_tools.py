@@ -16,9 +16,9 @@ from typing import Any
 from archgraph.llm import extractive_words as words
 from archgraph.messages import Wire
 
-REPLY, SEARCH, DATES, WRITE, REWRITE, REPLACE, NOTE, FINISH, PAUSE, OTHER = (
-    *("reply", "search", "search dates", "write", "rewrite", "replace"),
-    *("note", "finish", "pause", "other"),
+REPLY, SEARCH, DATES, WRITE, REWRITE, REPLACE, FIELD, NOTE, FINISH, PAUSE, WAIT, OTHER = (
+    *("reply", "search", "search dates", "write", "rewrite", "replace", "set a field"),
+    *("note", "finish", "pause", "wait", "other"),
 )
 
 _VERBS = {
@@ -30,6 +30,7 @@ _VERBS = {
     r"replace the (?:whole|entire)",
     NOTE: r"guidance|advice|advise|hint|leave a note|note for|for the (?:other|next) thread",
     FINISH: r"finish|done|end your|stop|nothing left|complete|conclude|quit",
+    WAIT: r"wait (?:until|for|till)",
     PAUSE: r"pause|sleep|wait|suspend|snooze|minutes|seconds|how long",
 }
 _PATTERNS = {role: re.compile(rf"\b(?:{verbs})\w{{0,3}}\b", re.I) for role, verbs in _VERBS.items()}
@@ -44,6 +45,7 @@ _PARAMETERS = {
     "new": r"new|replacement|instead|changed",
 }
 _IDENTIFIER = re.compile(r"^(?:\w+ )?ids?\b|\bthe id of|\bidentifier of", re.I)
+_KEY, _VALUE = re.compile(r"^(?:field|key|slot)\b"), re.compile(r"^(?:new )?value\b")
 _NAMES = {key: re.compile(rf"(?:^|\b|_)(?:{text})", re.I) for key, text in _PARAMETERS.items()}
 
 
@@ -63,6 +65,8 @@ class Tool:
     end: str = ""
     old: str = ""
     new: str = ""
+    key: str = ""
+    value: str = ""
     heartbeat: str = ""
     thoughts: str = ""
     required: Mapping[str, Any] = field(default_factory=dict)
@@ -144,12 +148,16 @@ def _parameters(properties: Mapping[str, Any], required: set[str]) -> dict[str, 
 
 
 def _pair(texts: Sequence[str], properties: Mapping[str, Any]) -> dict[str, str]:
-    """Two texts that belong together: a first and a last day, or an old and a new text."""
+    """Two texts that belong together: days, a field and its value, or an old and a new text."""
     said = {name: _spaced_parameter(name, properties).lower() for name in texts}
     dated = [name for name in texts if re.search(r"\b(?:date|day)\b|yyyy", said[name])]
     if len(dated) >= 2:
         start = next((n for n in dated if _NAMES["start"].search(said[n])), dated[0])
         return {"start": start, "end": next(name for name in dated if name != start)}
+    key = next((name for name in texts if _KEY.search(said[name])), "")
+    value = next((name for name in texts if _VALUE.search(said[name])), "")
+    if key and value and "field" in said[key]:
+        return {"key": key, "value": value}
     old = next((name for name in texts if _NAMES["old"].search(said[name])), "")
     new = next((n for n in texts if n != old and _NAMES["new"].search(said[n])), "")
     return {"old": old, "new": new} if old and new else {}
@@ -158,6 +166,8 @@ def _pair(texts: Sequence[str], properties: Mapping[str, Any]) -> dict[str, str]
 def _role(name: str, about: str, found: Mapping[str, Any], properties: Mapping[str, Any]) -> str:
     if found.get("start"):
         return DATES
+    if found.get("key"):
+        return FIELD
     if found.get("old"):
         return REPLACE
     if not found["text"]:
@@ -181,7 +191,7 @@ def _role(name: str, about: str, found: Mapping[str, Any], properties: Mapping[s
 
 def _wordless_role(said: str) -> str:
     if _PATTERNS[PAUSE].search(said):
-        return PAUSE
+        return WAIT if _PATTERNS[WAIT].search(said) else PAUSE
     return FINISH if _PATTERNS[FINISH].search(said) else OTHER
 
 
