@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from archgraph import errors, prompts
-from archgraph.graph import assemble, budget_pipelines, design, plan
+from archgraph.graph import assemble, budget_pipelines, design, plan, tool_rules
 from archgraph.llm import tokens
 
 TOGETHER = 2
@@ -158,6 +158,7 @@ def _system(built: plan.Plan, thread: plan.ThreadPlan) -> tuple[str, dict[str, i
     values = {
         **{item.store: "" for item in thread.context},
         "tools": [built.tools[name] for name in thread.tools],
+        "rules": tool_rules.describe(thread.heartbeat.rules),
         "thread": thread.name,
         "now": "2023-05-08 13:56:00 Mon",
         "counts": dict.fromkeys(built.stores, 1_000_000_000),

@@ -6,18 +6,20 @@ the node that is named, save `emits` and `triggers`, which lead from cause to ef
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from archgraph import registry
-from archgraph.graph import plan
+from archgraph.graph import plan, tool_rules
 
 if TYPE_CHECKING:
     import networkx as nx
 
 START = "<start>"
 USER = "user"
+_REST = tool_rules.Progress()
 
 # Public functions
 
@@ -26,8 +28,10 @@ def graph(built: plan.Plan, references: Mapping[str, Mapping[str, str]]) -> nx.M
     """The graph of a plan.
 
     Nodes have `kind` (`store`, `tool`, `thread`, `event`) and `label`; edges have `type` (`shows`,
-    `logs`, `offers`, `reads`, `writes`, `uses`, `over`, `evicts_into`, `refers`, `emits`,
-    `triggers`), which is also their key, and `background` where that differs.
+    `logs`, `offers`, `reads`, `writes`, `uses`, `calls`, `over`, `evicts_into`, `refers`, `emits`,
+    `triggers`, and for tool rules `first`, `then`, `after`, `branch`,
+    `at_most`, `requires`, `approves`, `continues`, `ends`), which is also their key, and
+    `background` where that differs.
 
     Args:
         built: the plan.
@@ -62,9 +66,26 @@ def edges(
         found += [
             (tool.name, store, kind, False) for store in tool.stores for kind in _use(built, tool)
         ]
+        later = tool.mode == "background"
+        found += [(tool.name, thread, "calls", later) for thread in tool.threads]
     for thread in built.threads.values():
         found += _thread_edges(thread)
+        found += _rule_edges(thread)
+        found += [
+            (thread.name, store, kind, False)
+            for step in thread.steps
+            for store, kind in step_stores(built, step)
+        ]
     return list(dict.fromkeys(found))
+
+
+def step_stores(built: plan.Plan, step: plan.StepPlan) -> list[tuple[str, str]]:
+    """The stores that a step of a pipeline touches, and how: `reads` or `writes`."""
+    options = registry.get("operators", step.operator).Options.model_validate(step.options)
+    reads = [*options.reads().values(), *options.uses().values()]
+    made = {each.result for thread in built.threads.values() for each in thread.steps}
+    found = [(name, "reads") for name in reads if name in built.stores and name not in made]
+    return [*found, *((name, "writes") for name in options.writes().values())]
 
 
 def references(built: plan.Plan) -> dict[str, dict[str, str]]:
@@ -135,17 +156,30 @@ def arrows(pairs: Iterable[tuple[str, str]]) -> nx.DiGraph:
 
 
 def call_order(
-    offered: Collection[str],
-    first: Collection[str],
-    then: Mapping[str, Collection[str]],
-    ends: Collection[str | None],
-) -> nx.DiGraph:
-    """Which tool may be called after which; nothing follows a tool that ends the run."""
-    pairs = [(START, tool) for tool in (first or offered)]
+    offered: Collection[str], rules: tool_rules.ToolRules, ends: Collection[str]
+) -> tuple[nx.DiGraph, list[str]]:
+    """Which tool may be called after which, and after which ones a call must come and none may.
+
+    Nothing follows a tool that ends the run. How often a tool may be called is left out.
+    """
+    free = dataclasses.replace(rules, at_most={})
+    starts = [tool for tool in offered if not tool_rules.violation(free, _REST, tool)]
+    pairs = [(START, tool) for tool in starts]
+    stuck = [] if starts else [START]
     for tool in offered:
-        if tool not in ends:
-            pairs += [(tool, after) for after in then.get(tool, offered)]
-    return arrows(pairs)
+        for progress in _outcomes(free, tool) if tool not in ends else ():
+            legal = [each for each in offered if not tool_rules.violation(free, progress, each)]
+            pairs += [(tool, each) for each in legal]
+            if not legal and (tool_rules.must_follow(free, progress) or tool in rules.go_on):
+                stuck.append(tool)
+    return arrows(pairs), list(dict.fromkeys(stuck))
+
+
+def _outcomes(rules: tool_rules.ToolRules, tool: str) -> list[tool_rules.Progress]:
+    """How a run may stand after a call: once for each pattern of its branch, and for none."""
+    branch = rules.branch.get(tool)
+    patterns = ["", *branch.when] if branch else [""]
+    return [tool_rules.Progress({tool: 1}, tool, pattern) for pattern in patterns]
 
 
 def event_name(trigger: plan.TriggerPlan) -> str:
@@ -213,6 +247,24 @@ def _thread_edges(thread: plan.ThreadPlan) -> list[tuple[str, str, str, bool]]:
             found.append((source, event, "emits", trigger.background))
         found.append((event, name, "triggers", trigger.background))
     return found
+
+
+def _rule_edges(thread: plan.ThreadPlan) -> list[tuple[str, str, str, bool]]:
+    """The tool rules of a thread: between tools, or between the thread and a tool."""
+    rules, name = thread.heartbeat.rules, thread.name
+    ends = [*rules.last, *filter(None, [thread.heartbeat.until])]
+    pairs = [(name, tool, "first") for tool in rules.first]
+    pairs += [(tool, each, "then") for tool, after in rules.then.items() for each in after]
+    pairs += [(each, tool, "after") for tool, before in rules.after.items() for each in before]
+    for tool, branch in rules.branch.items():
+        every = [*branch.when.values(), branch.otherwise, (tool,) if branch.strict else ()]
+        pairs += [(tool, each, "branch") for after in every for each in after]
+    pairs += [(name, tool, "at_most") for tool in rules.at_most]
+    pairs += [(name, tool, "requires") for tool in rules.required]
+    pairs += [(name, tool, "approves") for tool in rules.approval]
+    pairs += [(tool, name, "continues") for tool in rules.go_on]
+    pairs += [(tool, name, "ends") for tool in ends]
+    return [(*pair, False) for pair in pairs]
 
 
 def plain(found: nx.MultiDiGraph) -> dict[str, Any]:

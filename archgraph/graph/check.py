@@ -15,8 +15,10 @@ from archgraph.graph import (
     budget,
     design,
     plan,
+    rules_calls,
     rules_flow,
     rules_names,
+    rules_order,
     rules_outside,
     rules_pipelines,
     rules_stores,
@@ -41,7 +43,10 @@ REFERENCES: tuple[Rule, ...] = (
     rules_outside.result_caps,
     rules_outside.secrets,
     rules_tools.fixed_arguments,
-    rules_tools.rule_tools,
+    rules_order.rule_tools,
+    rules_order.prefilled,
+    rules_calls.called_threads,
+    rules_calls.conditions,
     rules_stores.logs,
     rules_stores.views,
     rules_stores.thresholds,
@@ -66,11 +71,13 @@ REFERENCES: tuple[Rule, ...] = (
 WHOLE: tuple[Rule, ...] = (
     rules_threads.there_is_one,
     rules_threads.way_out,
-    rules_tools.deadlocks,
 )
 """Rules about what is absent: they run when every part is right."""
 
 FLOW: tuple[PlanRule, ...] = (
+    rules_order.deadlocks,
+    rules_order.approvals,
+    rules_calls.ask_cycles,
     rules_flow.trigger_cycles,
     rules_flow.overflow_cycles,
     rules_flow.unread_and_unwritten,

@@ -24,6 +24,16 @@ _EDGES = {
     "evicts_into": "{0} evicts into {1}",
     "refers": "{0} refers to {1}",
     "triggers": "{0} makes {1} due",
+    "calls": "{0} calls the thread {1}",
+    "first": "a run of {0} begins with {1}",
+    "then": "{1} follows {0}",
+    "after": "{1} comes only after {0}",
+    "branch": "{1} may follow {0} by its result",
+    "at_most": "{0} calls {1} only so often",
+    "requires": "{0} must call {1} before it ends",
+    "approves": "{0} calls {1} when a person agrees",
+    "continues": "{1} goes on after {0}",
+    "ends": "{0} ends a run of {1}",
 }
 
 

@@ -89,21 +89,27 @@ def _causes(built: plan.Plan) -> Iterable[tuple[str, str, float, int | str]]:
     """
     for thread in built.threads.values():
         for index, trigger in enumerate(thread.triggers):
-            if trigger.mode == "note":
-                continue  # it tells the thread something, and does not make it due
-            if trigger.kind in ("event", "every"):
-                node, _, event = trigger.event.partition(".")
-                if event not in _DAMPED:
-                    for source in _sources(built, node):
-                        most = 1 if event in ("turn", "run") else _steps(built.threads[source])
-                        yield source, thread.name, most / trigger.count, index
-            elif trigger.kind == "signal":
-                for other in built.threads.values():
-                    if trigger.event in other.tools:
-                        yield other.name, thread.name, _steps(other), index
+            if trigger.mode != "note":  # that tells the thread something, and makes it not due
+                for source, gain in _causing(built, trigger):
+                    yield source, thread.name, gain, index
         for other, tool in _callers(built, thread.name):
             if tool.verb == plan.SIGNAL:  # who asks waits, so that its circles end
                 yield other.name, thread.name, _steps(other), tool.name
+
+
+def _causing(built: plan.Plan, trigger: plan.TriggerPlan) -> Iterable[tuple[str, float]]:
+    """The threads that can make a trigger fire, and how often in a run."""
+    node, _, event = trigger.event.partition(".")
+    if trigger.kind in ("event", "every") and event not in _DAMPED:
+        writers = trigger.where.get("thread")
+        for source in _sources(built, node):
+            if writers is None or source in writers:
+                most = 1 if event in ("turn", "run") else _steps(built.threads[source])
+                yield source, most / trigger.count
+    elif trigger.kind == "signal":
+        for other in built.threads.values():
+            if trigger.event in other.tools:
+                yield other.name, _steps(other)
 
 
 def _callers(

@@ -1,11 +1,9 @@
-"""Rules about tools: their verbs, their fixed arguments, and the order rules of a thread."""
+"""Rules about tools: their verbs, and their fixed arguments."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from archgraph import errors, registry
-from archgraph.graph import build, design
+from archgraph.graph import design
 from archgraph.spec import architecture, tree
 from archgraph.stores import base as stores
 from archgraph.tools import base as tools
@@ -42,72 +40,6 @@ def fixed_arguments(found: design.Design) -> None:
             except errors.ToolError as error:
                 remedy = "give a value of the argument's type"
                 found.report("fixed-argument", str(error), remedy, path)
-
-
-def rule_tools(found: design.Design) -> None:
-    """`until` and the order rules name tools that the thread offers."""
-    for name, beat, path in _heartbeats(found):
-        offered = set(found.tools_of(name))
-        if beat.until:
-            _offered(found, beat.until, offered, (*path, "until"), name)
-        rules = (*path, "rules")
-        for key in ("first", "last", "required", "approval"):
-            for index, tool in enumerate(getattr(beat.rules, key)):
-                _offered(found, tool, offered, _listed(found, (*rules, key), index), name)
-        for tool in beat.rules.at_most:
-            _offered(found, tool, offered, (*rules, "at_most", tool), name, key=True)
-        for tool, after in beat.rules.then.items():
-            _offered(found, tool, offered, (*rules, "then", tool), name, key=True)
-            for index, each in enumerate(after):
-                _offered(found, each, offered, _listed(found, (*rules, "then", tool), index), name)
-
-
-def deadlocks(found: design.Design) -> None:
-    """The order rules leave a way from the first call to the end."""
-    for name, beat, path in _heartbeats(found):
-        rules, offered = beat.rules, found.tools_of(name)
-        if rules == architecture.Rules():
-            continue
-        ends = {*rules.last, beat.until} - {None}
-        steps = build.call_order(offered, rules.first, rules.then, ends)
-        reached = build.reachable(steps, [build.START])
-        at = (*path, "rules")
-        for index, tool in enumerate(rules.required):
-            if tool not in reached:
-                message = f"{tool!r} is required, but can never be called before the run ends"
-                remedy = "allow it in `first` or `then`, or do not require it"
-                place = _listed(found, (*at, "required"), index)
-                found.report("rule-deadlock", message, remedy, place)
-        if ends and not ends & reached:
-            message = f"no order of calls leads to {' or '.join(sorted(map(str, ends)))}"
-            remedy = "let `then` lead to a tool that ends the run"
-            found.report("rule-deadlock", message, remedy, at)
-        _exhausted(found, rules, at)
-
-
-def _exhausted(found: design.Design, rules: architecture.Rules, path: tree.Path) -> None:
-    """A call that must follow may be used up by `at_most` before the call that it follows."""
-    for tool, after in rules.then.items():
-        if not after:
-            message = f"nothing may follow {tool!r}"
-            remedy = "name what may follow, or put it under `last`"
-            found.report("rule-deadlock", message, remedy, (*path, "then", tool))
-        elif tool not in rules.last and all(each in rules.at_most for each in after):
-            allowed = sum(rules.at_most[each] for each in after)
-            own = rules.at_most.get(tool)
-            if own is None or own > allowed:
-                message = f"after {tool!r} must come {' or '.join(after)}, "
-                message += f"which may be called {allowed} times in all"
-                remedy = f"give {tool} an `at_most` of {allowed} or less"
-                found.report("rule-deadlock", message, remedy, (*path, "then", tool))
-
-
-def _heartbeats(
-    found: design.Design,
-) -> Iterable[tuple[str, architecture.Heartbeat, tree.Path]]:
-    for name, thread in found.spec.threads.items():
-        if not isinstance(thread.heartbeat, str):
-            yield name, thread.heartbeat, ("threads", name, "heartbeat")
 
 
 def _called(tool: architecture.Tool) -> str:
@@ -169,28 +101,3 @@ def _control_verb(found: design.Design, name: str, tool: architecture.Tool) -> N
     known = {verb for key in found.types for verb in found.verbs(key)} | set(messaging.VERBS)
     message = f"no verb {tool.verb!r}"
     found.report("unknown-verb", message, errors.suggest(tool.verb, known), path)
-
-
-def _offered(
-    found: design.Design,
-    tool: str,
-    offered: set[str],
-    path: tree.Path,
-    thread: str,
-    *,
-    key: bool = False,
-) -> None:
-    if tool in offered or tool in found.loaded.broken or found.unreadable("tools"):
-        return
-    if tool in found.spec.tools:
-        message = f"the thread {thread!r} does not offer the tool {tool!r}"
-        remedy = "add it to the thread's `tools`"
-    else:
-        message, remedy = f"no tool {tool!r}", errors.suggest(tool, offered)
-    found.report("rule-tool", message, remedy, path, key=key)
-
-
-def _listed(found: design.Design, path: tree.Path, index: int) -> tree.Path:
-    """The place of an item, which is that of the value itself if only one was written."""
-    node = tree.get(found.loaded.root, path)
-    return (*path, index) if node is not None and isinstance(node.value, list) else path

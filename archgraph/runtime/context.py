@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from archgraph import clock, prompts
 from archgraph.graph import plan as plans
+from archgraph.graph import tool_rules
 from archgraph.llm import base as llm
 from archgraph.messages import Wire
 from archgraph.runtime import fitting, tick
@@ -141,6 +142,8 @@ class Renderer:
     def _common_values(self, thread: plans.ThreadPlan, names: set[str]) -> dict[str, Any]:
         tools = [self.plan.tools[name] for name in thread.tools]
         values: dict[str, Any] = {"thread": thread.name, "tools": tools}
+        if "rules" in names:
+            values["rules"] = tool_rules.describe(thread.heartbeat.rules)
         if "now" in names:
             values["now"] = clock.stamp(self.db.now())
         if "counts" in names:
@@ -352,7 +355,8 @@ def _fitted(
 def _made(plan: plans.Plan, thread: plans.ThreadPlan) -> bytes:
     """What of the plan goes into a thread's system prompt."""
     tools = [[plan.tools[name].name, plan.tools[name].description] for name in thread.tools]
-    return json.dumps([plan.prompts[thread.prompt], tools]).encode()
+    rules = tool_rules.describe(thread.heartbeat.rules)
+    return json.dumps([plan.prompts[thread.prompt], tools, rules]).encode()
 
 
 def _due(thread: plans.ThreadPlan, run: int, moved: int, before: tuple[str, int, int]) -> bool:
