@@ -35,6 +35,8 @@ _TAIL = 400
 """Characters of a server's own complaints that are shown."""
 _PAGES = 100
 """The most pages of a server's list of tools that are read."""
+_CONNECTING = 30.0
+"""Seconds until a connection over HTTP must stand."""
 _PARTING = 10.0
 """Seconds that a server is given to end."""
 
@@ -241,14 +243,15 @@ class _Link:
     async def _transport(self) -> AsyncIterator[Any]:
         """The way to the server, not yet entered."""
         if self._address.url:
+            import httpx2
             from mcp.client.streamable_http import streamable_http_client
-            from mcp.shared._httpx_utils import create_mcp_http_client
 
             headers = {
                 header: _authorised(header, self._values[name])
                 for header, name in self._address.headers
             }
-            async with create_mcp_http_client(headers=headers) as http:
+            patience = httpx2.Timeout(_CONNECTING, read=None)  # the caller bounds the whole
+            async with httpx2.AsyncClient(headers=headers, timeout=patience) as http:
                 yield streamable_http_client(self._address.url, http_client=http)
             return
         from mcp.client import stdio
