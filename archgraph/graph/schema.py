@@ -25,8 +25,14 @@ _NAME = {"type": "string", "pattern": architecture.NAME}
 _SHORT: Mapping[str, Schema] = {
     "ContextItem": _NAME,
     "Trigger": {"const": "user_message"},
+    "Field": {
+        "anyOf": [
+            {"enum": ["text", "texts", "integer", "number", "boolean", "date"]},
+            {"type": "array", "items": {"type": "string"}},
+        ]
+    },
 }
-"""Short forms: a text that stands for a mapping."""
+"""Short forms: a text, or a list of them, that stands for a mapping."""
 _CONDITIONS: Mapping[str, list[Schema]] = {
     "Tool": [{"oneOf": [{"required": [kind]} for kind in outside.KINDS]}],
     "Mcp": [{"oneOf": [{"required": ["command"]}, {"required": ["url"]}]}],
@@ -90,7 +96,7 @@ def _file(definitions: Schema, *, layer: bool) -> Schema:
         "stores": _section(_store(definitions, layer=layer), "What keeps state.", layer=layer),
         "tools": _section(_tool(definitions, layer=layer), "What a model may call.", layer=layer),
         "threads": _section(
-            _definition(architecture.Thread, f"{prefix}thread", definitions, layer=layer),
+            _thread(definitions, layer=layer),
             "What thinks: a prompt, a context window and triggers.",
             layer=layer,
         ),
@@ -139,6 +145,38 @@ def _tool(definitions: Schema, *, layer: bool) -> Schema:
     enum: Schema = {"enum": sorted(known)}
     definitions[name]["properties"]["verb"] = {"description": about, **_or_parameter(enum)}
     return ref
+
+
+def _thread(definitions: Schema, *, layer: bool) -> Schema:
+    """A thread of either kind; a pipeline says so."""
+    prefix = "layer." if layer else ""
+    agent = _definition(architecture.Thread, f"{prefix}thread", definitions, layer=layer)
+    pipeline = _definition(architecture.Pipeline, f"{prefix}pipeline", definitions, layer=layer)
+    keys = definitions[f"{prefix}pipeline"]["properties"]
+    about = keys["steps"].get("description", "")
+    listed = {"type": "array", "minItems": 1, "items": _step(definitions)}
+    keys["steps"] = {"description": about, **_or_parameter(listed, layer=layer)}
+    if layer:  # what a layer changes may be of either kind
+        return {"anyOf": [agent, pipeline]}
+    chosen = {"properties": {"kind": {"const": "pipeline"}}, "required": ["kind"]}
+    return {"if": chosen, "then": pipeline, "else": agent}
+
+
+def _step(definitions: Schema) -> Schema:
+    """A step of a pipeline: one of the registered operators, and what may stand beside it."""
+    _definition(architecture.Modifiers, "step", definitions, layer=False)
+    beside = definitions.pop("step")["properties"]
+    properties, branches = dict(beside), []
+    for name, operator in registry.working("operators").items():
+        entry = _definition(operator.Options, f"operator.{name}", definitions, layer=False)
+        definitions[f"operator.{name}"]["description"] = _about(operator)
+        short = [{"type": "string"}] if operator.Options.short else []
+        properties[name] = {"anyOf": [entry, *short]} if short else entry
+        branches.append({"required": [name]})
+    return {
+        "type": "object", "properties": properties, "additionalProperties": False,
+        "oneOf": branches,
+    }  # fmt: skip
 
 
 def _about(store_type: type) -> str:
