@@ -22,7 +22,7 @@ from archgraph.llm.extractive_materials import Materials, Record
 from archgraph.llm.extractive_reading import AGENT, Unit
 
 PROMISING = 0.25
-"""Share of a question's weight from which a record is worth choosing for it."""
+"""Share of a question's weight from which a record is worth choosing for it, beside the best."""
 
 MOST_CHOSEN = 3
 """Records chosen for a question where no bound is given."""
@@ -79,7 +79,10 @@ def statements(field: Field | None, material: Materials, most: int = 0) -> list[
 def _states(unit: Unit, doing: bool) -> bool:
     if unit.speaker == AGENT:
         return doing and len(unit.stems) > 2 and not unit.text.endswith("?")
-    return facts.tells(unit) and bool(facts.of_units([unit]))
+    if not facts.tells(unit):
+        return False
+    lasting = bool(facts.of_units([unit])) or judging.fits("procedures", unit) >= 1
+    return lasting or triples.of_text(unit.text, unit.speaker) is not None
 
 
 def _once(units: Sequence[Unit]) -> list[Unit]:
@@ -176,8 +179,9 @@ def for_question(
     """The records that share most with a question, best first."""
     of = {id(unit): record for record in records for unit in record.units}
     found: dict[str, Record] = {}
-    for item in answering.weigh(question, materials.units_of(records)):
-        if item.score >= PROMISING:
+    weighed = answering.weigh(question, materials.units_of(records))
+    for item in weighed:
+        if item.score >= max(PROMISING, 0.6 * weighed[0].score):
             record = of[id(item.unit)]
             found.setdefault(record.id or record.raw, record)
     return list(found.values())[: most or MOST_CHOSEN]
@@ -243,13 +247,11 @@ def _end(unit: Unit) -> float | None:
 
 def day(text: str, at: float | None, ahead: bool = False) -> float | None:
     """The day that a text tells, resolved against the moment at which it was said."""
-    told = dates.when(text, at)
-    if not told:
-        return None
     named = re.search(rf"\b(?:on |by |this |next )?({'|'.join(dates.DAYS)})\b", text.lower())
     if ahead and named and at is not None and dates.parse(text) is None:
         return _weekday(at, dates.DAYS.index(named[1]), 1)
-    return _resolved(told)
+    told = dates.when(text, at)
+    return _resolved(told) if told else None
 
 
 def _resolved(told: str) -> float | None:

@@ -89,13 +89,13 @@ def verdict(field: Field, material: Materials, units: Sequence[Unit]) -> bool:
     denied = bool(re.match(r"(?:not|no|un|is not)\b", field.words))
     old, new = material.old, material.new
     question = material.question
-    rest = [r for r in material.records if r not in new] or list(new)
+    shown = material.shown
     tests: dict[str, Callable[[], bool]] = {
         "failed": lambda: not succeeded(new) and any(reaction(u) for u in units),
         "succeeded": lambda: succeeded(new),
-        "contradicts": lambda: _standing(units, old) in (triples.CHANGED, triples.DENIED),
-        "lacks": lambda: question is not None and not answers(question, materials.units_of(rest)),
-        "answers": lambda: answers(question, materials.units_of(rest)),
+        "contradicts": lambda: _conflict(units, old),
+        "lacks": lambda: question is not None and not answers(question, shown),
+        "answers": lambda: answers(question, shown),
         "needed": lambda: _needed(field, material),
         "same": lambda: _standing(units, old) == triples.SAME,
         "related": lambda: _related(units, old, question),
@@ -115,14 +115,35 @@ def _needed(field: Field, material: Materials) -> bool:
     """Whether more is needed to answer; of material that is spoken of, whether it helps."""
     if material.question is None:
         return False
-    asked = material.new if not material.old else ()
-    rest = [r for r in material.records if r not in asked]
-    shown = [u for u in materials.units_of(rest) if not u.text.endswith("?")]
+    shown = material.shown
     held = answers(material.question, shown)
     spoken_of = re.search(
         r"\b(?:these|this|those|shown|above|help\w*|relevant|useful)\b", field.said
     )
     return held if spoken_of and shown else not held
+
+
+def _conflict(units: Sequence[Unit], old: Sequence[Record]) -> bool:
+    """Whether the new contradicts the old; with nothing old, whether it contradicts itself."""
+    clash = (triples.CHANGED, triples.DENIED)
+    if old:
+        return _standing(units, old) in clash
+    pairs = ((new, held) for n, new in enumerate(units) for held in units[:n])
+    return any(triples.stands(new, held) in clash for new, held in pairs)
+
+
+def superseded(records: Sequence[Record]) -> list[Record]:
+    """The records that a later one says again, changes or denies; time orders them, else place."""
+    order = sorted(range(len(records)), key=lambda n: (records[n].at or 0.0, n))
+    placed = [records[n] for n in order]
+    gone = (triples.SAME, triples.CHANGED, triples.DENIED)
+    found = []
+    for place, record in enumerate(placed):
+        later = materials.units_of(placed[place + 1 :])
+        near = nearest(later, [record])
+        if near and near[1] in gone:
+            found.append(record)
+    return [record for record in records if record in found]
 
 
 def _standing(units: Sequence[Unit], old: Sequence[Record]) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archgraph.llm import extractive_choosing as choosing
+from archgraph.llm import extractive_deciding as deciding
 from archgraph.llm import extractive_fields as fields
 from archgraph.llm import extractive_tasks as tasks
 from archgraph.llm import extractive_triples as triples
@@ -27,7 +28,8 @@ class Focus:
 
     `units` are its sentences, `source` the records that they come from. `over` is the older record
     that it concerns and `how` it stands to that one; `of_old` says that the item is that record.
-    `name` is an entity, where the item is one.
+    `name` is an entity, where the item is one. `whole` says that it is about all that is new.
+    `beside` are new sentences that touch the older record of an item.
     """
 
     units: tuple[Unit, ...]
@@ -38,6 +40,7 @@ class Focus:
     of_old: bool = False
     name: str = ""
     whole: bool = False
+    beside: tuple[Unit, ...] = ()
 
 
 def names_records(field: Field, material: Materials) -> bool:
@@ -60,6 +63,12 @@ def ids(field: Field, focus: Focus, material: Materials, most: int) -> list[str]
     own = {record.id for record in focus.source}
     if focus.of_old and focus.over:
         return [focus.over.id] if focus.over in known else []
+    if focus.whole and field.type == "array":
+        picked = _picked(field, material, known)
+        if picked is not None:
+            return [record.id for record in picked][: most or None]
+    if focus.whole and material.question is not None:
+        return _named([], material, known, most)
     if _OWN.search(field.words) or (allowed and allowed <= {r.id for r in material.new}):
         mine = [r for r in known if r.id in own and not focus.whole]
         rest = [r for r in choosing.alike(focus.units, known) if r not in mine]
@@ -69,10 +78,24 @@ def ids(field: Field, focus: Focus, material: Materials, most: int) -> list[str]
     others = [r for r in known if r.id not in own or focus.whole]
     if not field.enum:
         others = [r for r in others if r in material.old] or others
-    if material.question is not None and focus.whole:
-        return _named([], material, others, most)
     found = choosing.alike(focus.units, [r for r in others if r not in focus.source])
     return [record.id for record in found][: most or None]
+
+
+def _picked(field: Field, material: Materials, known: Sequence[Record]) -> list[Record] | None:
+    """What a list of records to drop or to keep holds; None where it is no such list."""
+    does = fields.operation(field.words.split(" ")[-1]) or fields.operation(field.words)
+    outdated = re.search(r"outdated|superseded|duplicates?|stale|obsolete|invalid", field.words)
+    if does not in ("delete", "invalidate", "keep") and not outdated:
+        return None
+    near = [
+        record
+        for record in known
+        if record in material.old and (found := deciding.nearest(material.told, [record]))
+        if found[1] in (triples.CHANGED, triples.DENIED)
+    ]
+    gone = [*near, *(r for r in deciding.superseded(known) if r not in near)]
+    return [r for r in known if r not in gone] if does == "keep" else gone
 
 
 def _named(

@@ -179,6 +179,26 @@ def fits(topic: str, unit: Unit) -> float:
     return max((t(unit) for p, t in _CONCEPTS if re.fullmatch(p, topic)), default=0.0)
 
 
+_SORTS = (
+    (r"organi[sz]ation|compan|employer|group", r"(?:works?|worked|job|joined|hired|employed) (?:at|"
+     r"by|for|with)? ?(?:the )?"),
+    (r"place|location|city|country|geo", r"\b(?:in|to|from|near|at|through|visited|around) "),
+)  # fmt: skip
+_PERSON = r"person|people|human|individual|character"
+
+
+def sort_of(name: str, units: Sequence[Unit]) -> str:
+    """Words for what a name is, by what stands before it; a person where it acts or speaks."""
+    text = re.escape(name)
+    for words_of, before in _SORTS:
+        if any(re.search(rf"{before}{text}\b", unit.text) for unit in units):
+            return words_of
+    acts = rf"\b{text}(?:['’]s)? [a-z]|\b(?:with|and|my \w+|met|by) {text}\b"  # noqa: RUF001
+    if any(unit.speaker == name or re.search(acts, unit.text) for unit in units):
+        return _PERSON
+    return ""
+
+
 def kinds(field: Field, units: Sequence[Unit]) -> list[tuple[float, str]]:
     """The values of an enumeration with their fit to the material, best first.
 

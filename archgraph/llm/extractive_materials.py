@@ -114,6 +114,20 @@ class Materials:
         return answering.question_in(heard[-1].text) if heard else None
 
     @property
+    def told(self) -> list[Unit]:
+        """The sentences of the new material that are no questions."""
+        return [u for u in units_of(self.new) if not u.text.rstrip("\"')").endswith("?")]
+
+    @property
+    def shown(self) -> list[Unit]:
+        """The sentences that may answer the question: all but those that ask it."""
+        asked = words.flat(self.question.text) if self.question else ""
+        units = units_of(r for s in self.sections if s.place != ASKED for r in s.records)
+        return [
+            u for u in units if u.text.rstrip("\"')")[-1:] != "?" and words.flat(u.text) != asked
+        ]
+
+    @property
     def code(self) -> tuple[str, ...]:
         """The fenced pieces of code."""
         return tuple(code.rstrip() for s in self.sections for code in _CODE.findall(s.text))

@@ -24,9 +24,10 @@ from archgraph.llm import extractive_words as words
 from archgraph.llm.extractive_fields import Field
 from archgraph.llm.extractive_focus import Focus
 from archgraph.llm.extractive_materials import Materials
-from archgraph.llm.extractive_reading import Event, Unit, Window
+from archgraph.llm.extractive_reading import AGENT, Event, Unit, Window
 
 _ROOMS = ((r"gist|one line|short", 25), (r"context|description|about", 30), (r"", 60))
+_EXPLAINED = re.compile(r'"""\s*(.+?)\s*(?:"""|\n)|#+[ \t]+(.+)')
 _JOINED = 5
 
 
@@ -52,16 +53,28 @@ def _summary(field: Field, focus: Focus, material: Materials) -> str:
     """The weightiest sentences; of a running summary, its earlier text is part of the material."""
     default = next(room for p, room in _ROOMS if re.search(p, field.said))
     room = tasks.room(field.said, tasks.room(material.instructions, default))
-    units = list(focus.units)
+    units = [*focus.units, *focus.beside]
+    if focus.whole and material.code:
+        explained = _EXPLAINED.search("\n".join(material.code))
+        if explained:
+            return words.shorten((explained[1] or explained[2]).strip(), room)
     if focus.whole:
         earlier = [s for s in material.sections if s.place == materials.OLD]
         earlier = [s for s in earlier if re.search(r"summary|so far|gist|earlier", s.name, re.I)]
         units = materials.units_of(r for s in earlier for r in s.records) + units
+    units = [unit for unit in units if _says(unit)] or units
     one = bool(re.search(r"\b(?:one|single|a) (?:short )?sentence\b", field.said))
     chosen = facts.weightiest(units, room, 1 if one else 1_000)
     if not chosen and units:
         chosen = units[:1]
     return words.shorten(" ".join(_ended(facts.noted(unit)) for unit in chosen), room)
+
+
+def _says(unit: Unit) -> bool:
+    """Whether a sentence belongs in a summary: a statement, the agent's own ones too."""
+    if unit.text.rstrip("\"')").endswith("?"):
+        return False
+    return facts.tells(unit) or (unit.speaker == AGENT and len(unit.stems) > 2)
 
 
 def _ended(text: str) -> str:
@@ -142,9 +155,7 @@ def _reply(field: Field, focus: Focus, material: Materials) -> str:
     question = material.question
     if question is None:
         return "I'll remember that." if judging.importance(focus.units) else "I see."
-    asked = words.flat(question.text)
-    units = [u for u in materials.units_of(material.records) if words.flat(u.text) not in asked]
-    shown = Event("note", "", units=tuple(units))
+    shown = Event("note", "", units=tuple(material.shown))
     window = Window(system=material.instructions, blocks=(), events=(shown,))
     return searching.conclude(question, window)
 

@@ -33,13 +33,7 @@ _COMMON = """
     rescue divorce graduate win bear name locate base
 """
 
-
-def _root(word: str) -> str:
-    """The base of a verb, through the table of irregular ones twice: `works`, `work`, `job`."""
-    return words.root(words.root(word))
-
-
-_VERBS = frozenset(_root(verb) for verb in _COMMON.split())
+_VERBS = frozenset(words.root(verb) for verb in _COMMON.split())
 
 
 def _set(text: str) -> frozenset[str]:
@@ -89,7 +83,7 @@ _TOKEN = re.compile(r"[^\s,;:.!?()\"]+(?:\.(?=\w)[^\s,;:.!?()\"]+)*")
 
 def is_verb(word: str) -> bool:
     """Whether a word is a common verb, in any form."""
-    return _root(word.lower()) in _VERBS
+    return words.root(word.lower()) in _VERBS
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +123,11 @@ def of_text(text: str, speaker: str = USER, last: str = "") -> Triple | None:
     start = place
     while start > 1 and _flat(tokens[start - 1].group()) in _ADVERBS | {"longer", "no"}:
         start -= 1
-    subject = _named(clause[: tokens[start - 1].end()], speaker, last)
+    begins = clause[: tokens[start - 1].end()]
+    subject = _named(begins, speaker, last)
     predicate, after, denied = _predicate(clause, tokens, start)
+    if _flat(begins) in ("i", "we"):
+        predicate = _third(predicate)
     rest = _object(clause[after:], speaker)
     if not subject or not predicate or not rest:
         return None
@@ -180,7 +177,7 @@ def _is_verb(tokens: Sequence[re.Match[str]], place: int) -> bool:
         return False
     if word[:1].isupper():
         return False
-    if _root(flat) in _VERBS:
+    if words.root(flat) in _VERBS:
         return True
     subject = [t.group() for t in tokens[:place] if _flat(t.group()) not in _ADVERBS]
     alone = len(subject) == 1 and _flat(subject[0]) in _PRONOUNS
@@ -217,11 +214,29 @@ def _predicate(clause: str, tokens: Sequence[re.Match[str]], start: int) -> tupl
         index += 1
     after = tokens[index].start() if index < len(tokens) else len(clause)
     said = [k for k in kept if _flat(k) not in _AUXILIARY] if main and not denied else kept
-    denied = denied or any(_root(k) in _STOPPING for k in kept)
+    denied = denied or any(words.root(k) in _STOPPING for k in kept)
     return re.sub(r"^am\b", "is", " ".join(said)), after, denied
 
 
-_STOPPING = frozenset(_root(word) for word in ("stop", "quit", "cancel", "leave", "end"))
+_STOPPING = frozenset(words.root(word) for word in ("stop", "quit", "cancel", "leave", "end"))
+
+
+_UNCHANGED = _set("quit read cut cost hurt")
+
+
+def _third(predicate: str) -> str:
+    """A predicate of the first person as of the third: `work at` is `works at`."""
+    verb, _, rest = predicate.partition(" ")
+    if verb in ("have", "do"):
+        verb = {"have": "has", "do": "does"}[verb]
+    elif verb == "are":
+        verb = "is"
+    elif verb in _COMMON.split() and verb not in _UNCHANGED:
+        if re.search(r"[^aeiou]y$", verb):
+            verb = f"{verb[:-1]}ies"
+        else:
+            verb += "es" if re.search(r"(?:s|x|z|ch|sh|o)$", verb) else "s"
+    return f"{verb} {rest}".strip()
 
 
 def _is_main(flat: str, kept: Sequence[str]) -> bool:
@@ -229,7 +244,7 @@ def _is_main(flat: str, kept: Sequence[str]) -> bool:
         return True
     if any(_flat(k) in _BE for k in kept):
         return bool(re.search(r"ing$|ed$", flat)) or flat in ("born", "known", "made", "built")
-    return _root(flat) in _VERBS or bool(re.search(r"ed$", flat))
+    return words.root(flat) in _VERBS or bool(re.search(r"ed$", flat))
 
 
 def _named(subject: str, speaker: str, last: str) -> str:
@@ -273,7 +288,7 @@ _GROUPS = {
     "partner": "marry date engage divorce",
     "name": "name call",
 }
-_GROUP = {_root(w): group for group, listed in _GROUPS.items() for w in listed.split()}
+_GROUP = {words.root(w): group for group, listed in _GROUPS.items() for w in listed.split()}
 CORRECTION = re.compile(
     r"\b(?:no longer|not any ?more|anymore|any more|now|instead|actually|correction|moved|changed|"
     r"switched|became|becomes|used to|stopped|quit|left|renamed|replaced|from now on|rather than|"
@@ -326,15 +341,16 @@ def _compared(new: Triple, old: Triple, corrects: bool) -> str:
 
 def _relation(triple: Triple) -> frozenset[str]:
     """The bases of a predicate, and the group of relations that it belongs to."""
-    roots = {_root(word) for word in words.WORD.findall(triple.predicate)}
-    bare = (*(_LINKS - {"like"}), *_ADVERBS, *_BE, *_AUXILIARY, "no", "longer")
-    roots -= {_root(word) for word in bare}
+    roots = {words.root(word) for word in words.WORD.findall(triple.predicate)}
+    bare = (*(_LINKS - {"like"}), *_ADVERBS, *_BE, "no", "longer")
+    roots -= {words.root(word) for word in bare}
+    roots = roots - {words.root(word) for word in _AUXILIARY} or roots
     if _is_state(triple):
-        held = {_root(word) for word in words.WORD.findall(triple.object)[:1]}
+        held = {words.root(word) for word in words.WORD.findall(triple.object)[:1]}
         roots = {"be"} | {_GROUP[root] for root in held if root in _GROUP}
     stopped = roots & _STOPPING
     if stopped:
-        roots |= {_root(word) for word in words.WORD.findall(triple.object)}
+        roots |= {words.root(word) for word in words.WORD.findall(triple.object)}
     return frozenset(roots | {_GROUP[root] for root in roots if root in _GROUP})
 
 

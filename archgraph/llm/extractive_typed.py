@@ -112,13 +112,9 @@ def _untie(found: Sequence[Field], filled: dict[str, Any], material: Materials) 
 
 def _whole(found: Sequence[Field], units: list[Unit], material: Materials) -> Focus:
     """One answer: about all that is new; over the older record that stands closest to it."""
-    near = deciding.nearest(_told(units), material.old) if _compares(found, material) else None
+    near = deciding.nearest(material.told, material.old) if _compares(found, material) else None
     over, how = near or (None, triples.APART)
     return Focus(tuple(units), material.new, over=over, how=how, whole=True)
-
-
-def _told(units: Sequence[Unit]) -> list[Unit]:
-    return [unit for unit in units if not unit.text.rstrip("\"')").endswith("?")]
 
 
 def _compares(found: Sequence[Field], material: Materials) -> bool:
@@ -134,6 +130,9 @@ def _foci(found: Sequence[Field], material: Materials, most: int) -> list[Focus]
     if meanings >= {fields.SUBJECT, fields.OBJECT}:
         return _triples(found, material)
     by_id = [f for f in found if f.type != "array" and focusing.names_records(f, material)]
+    if any(f.meaning == fields.STEPS and f.type == "array" for f in found):
+        steps = choosing.statements(next(f for f in found if f.meaning == fields.STEPS), material)
+        return [_whole(found, steps, material)] if steps else []
     if fields.STATEMENT in meanings or fields.STEPS in meanings:
         return _statements(found, material, most)
     if by_id:
@@ -175,7 +174,7 @@ def _records(found: Sequence[Field], by_id: Field, material: Materials, most: in
     known = [r for r in material.records if r.id and (not allowed or r.id in allowed)]
     if not allowed:
         known = [r for r in known if r in material.old] or known
-    units = _told(materials.units_of(r for r in material.new if r not in known))
+    units = [u for u in material.told if u not in materials.units_of(known)]
     meanings = {field.meaning for field in found}
     if meanings & {fields.RELEVANCE, fields.IMPORTANCE}:
         chosen = known
@@ -187,7 +186,9 @@ def _records(found: Sequence[Field], by_id: Field, material: Materials, most: in
     for record in chosen:
         near = deciding.nearest(units, [record])
         how = near[1] if near else triples.APART
-        foci.append(Focus(record.units, (record,), over=record, how=how, of_old=True))
+        beside = tuple(u for u in units if near and deciding.nearest([u], [record]))
+        own = (record,)
+        foci.append(Focus(record.units, own, over=record, how=how, of_old=True, beside=beside))
     return foci
 
 

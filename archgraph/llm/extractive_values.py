@@ -57,6 +57,11 @@ def _chosen(field: Field, focus: Focus, material: Materials) -> Any:
         if named:
             return next(value for value in field.enum if str(value) == named[0])
         return None if field.nullable else field.enum[0]
+    if focus.name:
+        sort = judging.sort_of(focus.name, focus.units)
+        named = [v for v in field.enum if re.search(rf"\b(?:{sort})", fields.spaced(str(v)))]
+        if sort and named:
+            return named[0]
     units = focus.units or tuple(materials.units_of(material.new))
     ranked = judging.kinds(field, units)
     return ranked[0][1]
@@ -77,7 +82,7 @@ def _listed(field: Field, focus: Focus, material: Materials) -> list[Any]:
     if field.meaning in (fields.ENTITIES, fields.SPEAKER, fields.SUBJECT, fields.OBJECT):
         return choosing.entities(focus.units)
     if field.meaning in (fields.KEYWORDS, fields.TITLE, fields.KIND, fields.PREDICATE):
-        found = choosing.keywords(focus.units, most or _KEYWORDS)
+        found = choosing.keywords((*focus.units, *focus.beside), most or _KEYWORDS)
         return [word.lower() for word in found] if "tag" in field.words else found
     if field.meaning in (fields.QUESTION, fields.QUERY):
         return focusing.questions(field, focus.units, material)

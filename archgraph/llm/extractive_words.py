@@ -57,7 +57,8 @@ _IRREGULAR = {
         "sell": "sold", "build": "built", "spend": "spent", "keep": "kept", "hold": "held",
         "child": "children kids kid", "person": "people", "wife": "wives", 
         "paint": "painting paintings painted", "mother": "mom mum", "father": "dad",
-        "live": "living lived", "start": "started", "movie": "film", "job": "work",
+        "live": "living lived", "start": "started", "movie": "film films",
+        "job": "work works worked working",
     }.items()
     for form in forms.split()
 }  # fmt: skip
