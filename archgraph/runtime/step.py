@@ -124,7 +124,8 @@ def apply(
     done = calls.perform(w, thread, state, ready)
     numbered = [item.call for item in ready]
     must_call = heartbeat.must_call(w.plan, thread)
-    if completion.text and not numbered and not must_call:
+    beside = thread.thoughts == "none"  # text beside calls is for the user, not a thought
+    if completion.text and (beside or not numbered) and not must_call:
         done.spoken.append(completion.text)
     target = w.log_of(thread.name)
     target.write(

@@ -109,8 +109,15 @@ def system(agent: agents.Agent, row: journal.StepRow) -> str:
     return str(agent.window(row.id)["messages"][0]["content"])
 
 
-def replies(agent: agents.Agent, log: str = "recall") -> dict[str, str]:
+def heard_in(agent: agents.Agent) -> str:
+    """The log of the thread that talks to the user: the first that hears the user."""
+    threads = agent.plan.threads.values()
+    return next(t.log for t in threads if any(rule.kind == "user_message" for rule in t.triggers))
+
+
+def replies(agent: agents.Agent, log: str = "") -> dict[str, str]:
     """What the user heard after each message, by the message."""
+    log = log or heard_in(agent)
     said = "SELECT content, json_extract(fields, '$.kind'), json_extract(fields, '$.spoken')"
     found: dict[str, str] = {}
     heard = ""
@@ -125,7 +132,7 @@ def replies(agent: agents.Agent, log: str = "recall") -> dict[str, str]:
     return found
 
 
-def right(agent: agents.Agent, log: str = "recall") -> set[str]:
+def right(agent: agents.Agent, log: str = "") -> set[str]:
     """The questions of `ANSWERS` that were answered rightly."""
     said = replies(agent, log)
-    return {q for q, answer in ANSWERS.items() if answer.lower() in said[q].lower()}
+    return {q for q, answer in ANSWERS.items() if answer.lower() in said.get(q, "").lower()}
