@@ -4,8 +4,9 @@ Called by `extractive.Extractive` with a read window and the tools that were sen
 depends on these two and on nothing else; what was tried before is seen in the window, so that no
 call is made twice and every search ends.
 
-In order: a text task where there are no tools; saving under memory pressure; background work of a
-thread that cannot reply; then the user's message, whose facts are saved before it is answered.
+In order: a text task where there are no tools; saving under memory pressure; a job where there is
+a list of tasks; background work of a thread that cannot reply; then the user's message, whose
+facts are saved before it is answered.
 """
 
 from __future__ import annotations
@@ -14,16 +15,18 @@ import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from archgraph.llm import extractive_answering as answering
 from archgraph.llm import extractive_facts as facts
+from archgraph.llm import extractive_jobs as jobs
 from archgraph.llm import extractive_searching as searching
 from archgraph.llm import extractive_tasks as tasks
 from archgraph.llm import extractive_tending as tending
 from archgraph.llm import extractive_tools as tools
 from archgraph.llm import extractive_words as words
+from archgraph.llm.extractive_moves import Call, Move
 from archgraph.llm.extractive_reading import Event, Unit, Window
 
 MOST_CALLS = 30
@@ -38,22 +41,6 @@ _LONGEST_GOAL = 400
 _REMEMBERED, _HEARD, _GREETING = "I'll remember that.", "I see.", "Hello! How can I help you?"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A tool to call, with its arguments."""
-
-    tool: tools.Tool
-    arguments: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """What the policy does in one step: calls, or a text, or neither where all is done."""
-
-    calls: tuple[Call, ...] = ()
-    text: str = ""
-
-
 def decide(window: Window, kit: tools.Kit, must_call: bool = False) -> Move:
     """The next move. With `must_call` it has a call, be it one that changes nothing."""
     if not kit.tools:
@@ -65,10 +52,13 @@ def decide(window: Window, kit: tools.Kit, must_call: bool = False) -> Move:
 def _choose(window: Window, kit: tools.Kit) -> Move:
     if window.message is None:
         window = _recalled(window, kit)
+    work = jobs.next_move(window, kit, _hands(window, kit))
     if window.alerted > window.asked:
         relief = _relieve(window, kit)
-        if relief:
+        if relief and not (work and relief.rests):
             return relief
+    if work:
+        return work
     if _in_background(window, kit):
         return _consolidate(window, kit)
     if window.message is None:
@@ -76,6 +66,15 @@ def _choose(window: Window, kit: tools.Kit) -> Move:
     if _answered(window, kit):
         return _end(window, kit)
     return _attend(window, kit, window.message)
+
+
+def _hands(window: Window, kit: tools.Kit) -> jobs.Hands:
+    """How a job is carried out: what it needs of these rules."""
+    return jobs.Hands(
+        write=lambda seen, fact: _write(seen, kit, [fact], again=True),
+        reply=lambda text: _reply(window, kit, text),
+        answered=_answered(window, kit),
+    )
 
 
 _GOAL = "I look this up to answer: "

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from archgraph.llm import extractive_job_tools as jobs
 from archgraph.llm import extractive_words as words
 from archgraph.messages import Wire
 
@@ -69,6 +70,8 @@ class Tool:
     value: str = ""
     heartbeat: str = ""
     thoughts: str = ""
+    id: str = ""
+    items: str = ""
     required: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -105,9 +108,16 @@ def _understand(schema: str) -> Tool:
     properties: dict[str, Any] = parameters.get("properties") or {}
     found = _parameters(properties, set(parameters.get("required") or ()))
     said = " ".join((_spaced(name), about, *_said(properties)))
-    role = _role(_spaced(name), about, found, properties)
+    own = {key: schema for key, schema in properties.items() if key not in _injected(found)}
+    found |= jobs.understand(_spaced(name), about, own, set(parameters.get("required") or ()))
+    role = found.pop("role", "") or _role(_spaced(name), about, found, properties)
     needed = {key: properties.get(key, {}) for key in parameters.get("required") or ()}
     return Tool(name=name, role=role, said=said.lower(), required=needed, **found)
+
+
+def _injected(found: Mapping[str, Any]) -> set[str]:
+    """Parameters of a thread, not of the tool."""
+    return {found.get("heartbeat", ""), found.get("thoughts", "")}
 
 
 def _spaced(name: str) -> str:
