@@ -115,7 +115,7 @@ class Tasks(base.Store):
         )
         lines = [line for title, held in sections if held for line in (title, *held)]
         most = min(view.cap or self.options.cap, self.options.cap)
-        body = [line.replace(f"</{self.name}", f"<\\{self.name}") for line in lines] or ["No tasks."]
+        body = [line.replace(tail, f"<\\{self.name}>") for line in lines] or ["No tasks."]
         text = form.fitted(head, body, tail, lambda text: self.context.count(text) <= most)
         return base.cut(text, most, self.context.count)
 
