@@ -91,7 +91,8 @@ def _stepped(plan: plans.Plan, state: AgentState, event: Tick, now: float) -> Re
         state, commands = _end_run(
             plan, reduce_runs.put(state, name, after), name, verdict.reason, now
         )
-    state, more = reduce_calls.signals(plan, state, name, outcome, now)
+    sent = [each for each in outcome.sent if verdict.go_on or not each.waits]
+    state, more = reduce_calls.deliver(plan, state, name, sent, now)
     commands += more
     names = [call.tool for call in outcome.calls if call.ok]  # `signal` triggers name a tool
     for event_name in [*names, f"{name}.step"]:
@@ -111,8 +112,7 @@ def _go_on(
 ) -> Result:  # fmt: skip
     """A run goes on: with its next step, or when what it waits for has come."""
     if outcome.asks:
-        state = reduce_runs.put(state, name, after)
-        return reduce_calls.questions(plan, state, name, outcome, now)
+        return reduce_runs.put(state, name, after), []  # its questions are put next
     if outcome.wait_minutes:
         return reduce_runs.wait(plan, state, name, after, outcome.wait_minutes, now)
     commands: list[Command] = [tick.Say(name, *said) for said in after.says]

@@ -7,6 +7,7 @@ Pure, as the whole reducer: all of it is in the state, so that no kill loses a q
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from archgraph.graph import build
@@ -16,47 +17,19 @@ from archgraph.runtime.reduce_runs import Result
 from archgraph.runtime.tick import AgentState, Command, Tick
 
 
-def signals(
-    plan: plans.Plan, state: AgentState, caller: str, outcome: tick.Outcome, now: float
+def deliver(
+    plan: plans.Plan, state: AgentState, caller: str, sent: Sequence[tick.Sent], now: float
 ) -> Result:
-    """Deliver what a step sent without waiting: the called threads are due."""
+    """Put to other threads what a step sent, in its order; the caller waits for all answers."""
     commands: list[Command] = []
-    for sent in outcome.sent:
-        if sent.waits:
-            continue
-        own = "background" if state.threads[caller].background else "foreground"
-        mode = plan.tools[sent.tool].mode or own
-        trigger = plans.TriggerPlan("signal", event=sent.tool, mode=mode, quiet=True)
-        commands.append(tick.Append("user", sent.message, thread=sent.thread, name=caller))
-        turn = None if trigger.background else state.turn or None
-        state, more = reduce_runs.make_due(plan, state, sent.thread, trigger, turn, now)
+    for ordinal, each in enumerate(sent):
+        put = _question if each.waits else _signal
+        state, more = put(plan, state, caller, each, ordinal, now)
+        commands += more
+    if any(each.waits for each in sent):
+        state, more = reduce_runs.wake_waiting(state, [], now)
         commands += more
     return state, commands
-
-
-def questions(
-    plan: plans.Plan, state: AgentState, caller: str, outcome: tick.Outcome, now: float
-) -> Result:
-    """Put a step's questions to the threads that it asked; the caller waits for all answers."""
-    commands: list[Command] = []
-    for ordinal, sent in enumerate(outcome.sent):
-        if not sent.waits:
-            continue
-        present = state.threads[caller]
-        id = f"{caller}:{present.run}:{present.steps}:{ordinal}"
-        asking = (*present.asking, (id, sent.thread))
-        state = reduce_runs.put(state, caller, replace(present, asking=asking))
-        if within := plan.tools[sent.tool].within:
-            payload = {"question": id, "within": within}
-            over = Tick(tick.WAKE, caller, now + within, present.background, present.turn, payload)
-            commands.append(tick.Schedule(over))
-        asked = state.threads[sent.thread]
-        inbox = (*asked.inbox, (id, caller, sent.message))
-        state = reduce_runs.put(state, sent.thread, replace(asked, inbox=inbox))
-        state, more = next_question(state, sent.thread, now)
-        commands += more
-    state, more = reduce_runs.wake_waiting(state, [], now)
-    return state, [*commands, *more]
 
 
 def next_question(state: AgentState, name: str, now: float) -> Result:
@@ -95,6 +68,37 @@ def time_over(state: AgentState, event: Tick, now: float) -> Result:
     state = reduce_runs.put(state, target, replace(asked, inbox=left))
     within = build.duration(event.payload["within"])
     return _settle(state, asker, id, f"{target} has not answered within {within}.", now)
+
+
+def _signal(
+    plan: plans.Plan, state: AgentState, caller: str, sent: tick.Sent, ordinal: int, now: float
+) -> Result:
+    """The called thread is due, with the message in its log."""
+    own = "background" if state.threads[caller].background else "foreground"
+    mode = plan.tools[sent.tool].mode or own
+    trigger = plans.TriggerPlan("signal", event=sent.tool, mode=mode, quiet=True)
+    turn = None if trigger.background else state.turn or None
+    state, commands = reduce_runs.make_due(plan, state, sent.thread, trigger, turn, now)
+    return state, [tick.Append("user", sent.message, thread=sent.thread, name=caller), *commands]
+
+
+def _question(
+    plan: plans.Plan, state: AgentState, caller: str, sent: tick.Sent, ordinal: int, now: float
+) -> Result:
+    """The question waits for the asked thread to rest, and is then a run of that thread."""
+    present = state.threads[caller]
+    id = f"{caller}:{present.run}:{present.steps}:{ordinal}"
+    asking = (*present.asking, (id, sent.thread))
+    state = reduce_runs.put(state, caller, replace(present, asking=asking))
+    asked = state.threads[sent.thread]
+    inbox = (*asked.inbox, (id, caller, sent.message))
+    state = reduce_runs.put(state, sent.thread, replace(asked, inbox=inbox))
+    state, commands = next_question(state, sent.thread, now)
+    if within := plan.tools[sent.tool].within:
+        payload = {"question": id, "within": within}
+        over = Tick(tick.WAKE, caller, now + within, present.background, present.turn, payload)
+        commands.append(tick.Schedule(over))
+    return state, commands
 
 
 def _settle(state: AgentState, asker: str, id: str, text: str, now: float) -> Result:
