@@ -70,6 +70,17 @@ def store_options(name: str) -> str:
     return "\n\n".join(parts)
 
 
+def operator_pages(_: str) -> str:
+    """Every operator under a heading, with its keys."""
+    parts = []
+    for name in registry.names("operators"):
+        kind = registry.get("operators", name)
+        parts += [f"## {name}", first_line(kind), keys_of_model(kind.Options)]
+        short = kind.Options.short
+        parts += [f"Short form: `{name}: ...` is `{name}: {{{short}: ...}}`."] if short else []
+    return "\n\n".join(parts)
+
+
 def verb_pages(name: str) -> str:
     """All verbs of a store type, or the control verbs, each under a heading."""
     control = name == "control"
@@ -288,6 +299,7 @@ def plain(value: object) -> str:
 MAKERS: dict[str, Callable[[str], str]] = {
     "options": store_options,
     "verbs": verb_pages,
+    "operators": operator_pages,
     "keys": model_keys,
     "codes": problem_codes,
     "help": command_help,
