@@ -6,11 +6,10 @@ and templates; judges nothing.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from archgraph import errors, prompts, registry
 from archgraph.graph import outside
@@ -76,7 +75,7 @@ class Design:
 
     def verbs(self, store: str) -> dict[str, tools.Verb]:
         """The verbs that a store offers; none if it is broken or unknown."""
-        return _verbs(cast("Any", self.types[store])) if store in self.types else {}
+        return self.types[store].verbs_for(self.options(store)) if store in self.types else {}
 
     def references(self, store: str) -> dict[str, str]:
         """Other stores that a store's options name, by option path."""
@@ -164,11 +163,6 @@ def event_of(trigger: architecture.Trigger) -> str:
     if trigger.event == "user_message":
         return ""
     return trigger.event or trigger.of or ""
-
-
-@functools.cache
-def _verbs(store_type: Any) -> dict[str, tools.Verb]:
-    return stores.verbs(store_type)
 
 
 def _templates(loaded: load.Architecture) -> dict[str, Template]:

@@ -153,7 +153,7 @@ def _event(found: design.Design, event: str, path: tree.Path) -> None:
 def _measure(found: design.Design, measure: str, path: tree.Path) -> None:
     node, _, name = measure.partition(".")
     if refer(found, "stores", node, path):
-        measures = found.types[node].measures
+        measures = found.types[node].measures_for(found.options(node))
         _offered(found, "unknown-measure", name, measures, f"the store {node!r}", path)
 
 

@@ -19,6 +19,10 @@ _COLUMNS = (
 )
 
 
+ANEW = float("-inf")
+"""The gain of an access from which counting begins anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One item of a store, with the envelope that every kind of record has.
@@ -52,10 +56,20 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """When a record was read, in order, and how much strength that gave it in all."""
+    """When a record was read, in order, and how much strength that gave it in all.
+
+    `reset` is when the count began anew, if it did.
+    """
 
     moments: tuple[float, ...] = ()
     gain: float = 0.0
+    reset: float | None = None
+
+    def with_access(self, at: float, gain: float) -> Recall:
+        """One access later."""
+        if gain == ANEW:
+            return Recall(reset=at)
+        return Recall((*self.moments, at), self.gain + gain, self.reset)
 
 
 class Records:
@@ -136,6 +150,20 @@ class Records:
             found |= {row[0]: _record(row) for row in self.db.execute(sql, part)}
         return found
 
+    def by_id(self, ids: Sequence[str]) -> dict[str, Record]:
+        """Living records by their id."""
+        found: dict[str, Record] = {}
+        for start in range(0, len(ids), 500):
+            part = ids[start : start + 500]
+            some = self.select(f"id IN ({','.join('?' * len(part))})", part)
+            found |= {record.id: record for record in some}
+        return found
+
+    def all_active(self) -> bool:
+        """Whether no record was ever superseded, made invalid or otherwise set aside."""
+        sql = "SELECT 1 FROM record WHERE store = ? AND status <> 'active' LIMIT 1"
+        return self.db.value(sql, (self.store,)) is None
+
     def row(self, seq: int) -> Record:
         """A record by its row number, living or not."""
         sql = f"SELECT {_COLUMNS} FROM record WHERE seq = ? AND store = ?"
@@ -159,7 +187,10 @@ class Records:
         return [_record(row) for row in self.db.execute(sql, (self.store, id))]
 
     def touch(self, records: Iterable[Record], gain: float = 0.0) -> None:
-        """Note that records were read; each reading adds `gain` to their strength."""
+        """Note that records were read; each reading adds `gain` to their strength.
+
+        A gain of `ANEW` begins the count anew instead.
+        """
         now, version = self.db.now(), self.db.version
         self.db.executemany(
             "INSERT INTO access(store, id, at, born, gain) VALUES (?, ?, ?, ?, ?)",
@@ -169,21 +200,19 @@ class Records:
     def accesses(self, id: str) -> tuple[int, float | None]:
         """Access count and last access of a record."""
         found = self.recalls([id]).get(id)
-        return (len(found.moments), found.moments[-1]) if found else (0, None)
+        return (len(found.moments), found.moments[-1]) if found and found.moments else (0, None)
 
     def recalls(self, ids: Sequence[str]) -> dict[str, Recall]:
         """When records were read, by id; those that never were are left out."""
         bound = "" if self.as_of is None else f" AND born <= {int(self.as_of)}"
-        found: dict[str, tuple[list[float], list[float]]] = {}
+        found: dict[str, Recall] = {}
         for start in range(0, len(ids), 500):
             part = ids[start : start + 500]
             marks = ",".join("?" * len(part))
             sql = f"SELECT id, at, gain FROM access WHERE store = ? AND id IN ({marks}){bound}"
             for id, at, gain in self.db.execute(f"{sql} ORDER BY seq", (self.store, *part)):
-                moments, gains = found.setdefault(id, ([], []))
-                moments.append(at)
-                gains.append(gain)
-        return {id: Recall(tuple(when), sum(gains)) for id, (when, gains) in found.items()}
+                found[id] = found.get(id, Recall()).with_access(at, gain)
+        return found
 
     def _insert(self, record: Record) -> Record:
         cursor = self.db.execute(

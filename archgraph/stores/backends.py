@@ -8,23 +8,13 @@ called by the collection only, which checks limits first. Knows no verb.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-from archgraph.stores import base, retrieval
+from archgraph.storage import records
+from archgraph.stores import base, declared_fields, features, links, retrieval
 
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A typed, weighted and dated relation between two records, by id. Times as in `Record`."""
-
-    source: str
-    target: str
-    kind: str
-    weight: float = 1.0
-    created: float = 0.0
-    valid_from: float | None = None
-    valid_to: float | None = None
+Link = links.Link
+ANEW = records.ANEW
 
 
 class Backend(Protocol):
@@ -88,3 +78,53 @@ class Backend(Protocol):
 
     def prepare(self, query: str = "", texts: Sequence[str] = ()) -> None:
         """Do slow work (embedding) for a coming search or write, before a commit begins."""
+
+
+# What a back-end may offer besides: those that lack it lose access counts, and are slower
+
+
+def form(record: base.Record, searched: Sequence[str] = ()) -> str:
+    """What a search index sees of a record: its text, and the fields that are searched too."""
+    given = (record.fields.get(name) for name in searched)
+    return "\n".join([record.content, *(declared_fields.text(one) for one in given if one)])
+
+
+def touch(backend: Backend, record: base.Record, gain: float) -> None:
+    """Note that a record was read (`backend.touch(record, gain)`), if the back-end can."""
+    method = getattr(backend, "touch", None)
+    if method is not None:
+        method(record, gain)
+
+
+def all_active(backend: Backend) -> bool:
+    """Whether no record has ended (`backend.all_active()`); one that cannot tell is filtered."""
+    method = getattr(backend, "all_active", None)
+    return bool(method()) if method is not None else False
+
+
+def all_links(backend: Backend) -> list[Link]:
+    """Every relation (`backend.all_links()`), collected record by record if need be."""
+    method = getattr(backend, "all_links", None)
+    if method is not None:
+        found: list[Link] = method()
+        return found
+    held = backend.page(retrieval.Filter(), limit=1 << 30)
+    return [link for one in held for link in backend.links(one.id) if link.source == one.id]
+
+
+def facts(backend: Backend, held: Sequence[base.Record]) -> dict[int, features.Fact]:
+    """What features of records are read from, by place in `held`.
+
+    Access counts come from `backend.recalls(ids)`; without it nothing was ever accessed.
+    """
+    method = getattr(backend, "recalls", None)
+    recalls: dict[str, records.Recall] = method([one.id for one in held]) if method else {}
+    degree: dict[str, int] = {}
+    for link in all_links(backend):
+        for id in {link.source, link.target}:
+            degree[id] = degree.get(id, 0) + 1
+    never = records.Recall()
+    return {
+        place: features.Fact(one, recalls.get(one.id, never), degree.get(one.id, 0))
+        for place, one in enumerate(held)
+    }

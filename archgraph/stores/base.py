@@ -9,9 +9,10 @@ runtime, nor its siblings.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 import pydantic
 
@@ -121,6 +122,16 @@ class Store:
         self.context = context
         self.records = records.Records(context.db, name, context.as_of)
 
+    @classmethod
+    def verbs_for(cls, options: Any) -> dict[str, tools.Verb]:
+        """The verbs that a store with these options offers; a type may leave some out."""
+        return verbs(cls)
+
+    @classmethod
+    def measures_for(cls, options: Any) -> tuple[str, ...]:
+        """The measures that a store with these options offers."""
+        return cls.measures
+
     def start(self) -> None:
         """Write what a new agent begins with. Called once, within the first commit."""
 
@@ -181,6 +192,11 @@ class Store:
 
 def verbs(store_type: type[Store]) -> dict[str, tools.Verb]:
     """The verbs that a store type offers, by name."""
+    return dict(_verbs(cast("Any", store_type)))
+
+
+@functools.cache
+def _verbs(store_type: Any) -> dict[str, tools.Verb]:
     return tools.verbs_of(store_type)
 
 

@@ -1,139 +1,81 @@
 """`collection`: records found by search, the archival memory of MemGPT.
 
-It checks limits, cuts what a model reads to its token caps, and leaves keeping and finding to a
-back-end: the agent's own file, or another that the options name. It does not know what records
-mean.
+What a model may call, and what it reads; the records and the rules that they keep are in
+`keeping`. It does not know what records mean.
 """
 
 from __future__ import annotations
 
 import builtins
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, ClassVar
 
-import pydantic
-
-from archgraph import clock, errors, registry
-from archgraph.stores import backends, base, retrieval
+from archgraph import clock, errors
+from archgraph.stores import (
+    backends,
+    base,
+    collection_options,
+    conflict,
+    declared_fields,
+    filters,
+    keeping,
+    retrieval,
+)
+from archgraph.tools import base as tools
 
 Link = backends.Link
 Hit = retrieval.Hit
 Filter = retrieval.Filter
 Retrieval = retrieval.Retrieval
 
-ID_LENGTH = 64
-"""The longest id or kind of link that a model may write, in characters."""
+
+LINKING = ("link", "unlink", "follow")
+"""Verbs that a collection without links does not offer."""
+AS_OF: declared_fields.Declared = {
+    "as_of": declared_fields.Field(
+        type="date", about="What was true on this date, YYYY-MM-DD; today unless given."
+    )
+}
+"""What `search` also takes where facts end."""
 
 
-class Collection(base.Store):
+class Collection(keeping.Keeping):
     """Records with search by text and meaning, by date, and by link."""
 
-    measures = ("count", "tokens", "importance")
-
-    class Options(base.Options):
-        """Keys of a `collection` store."""
-
-        index: builtins.list[Literal["text", "vector"]] = pydantic.Field(
-            default=["text", "vector"], min_length=1
-        )
-        """How it can be searched: `text` (full-text), `vector` (embeddings), or both."""
-        retrieval: Retrieval = Retrieval()
-        """How search ranks; the default was chosen by measurement."""
-        page_size: int = pydantic.Field(default=5, gt=0, le=100)
-        """Records on one page of search results."""
-        result_cap: int = pydantic.Field(default=100, gt=0)
-        """The most tokens of one record in a page of results; more is cut with a visible mark."""
-        cap: int = pydantic.Field(default=500, gt=0)
-        """The most tokens that it takes where a context window shows it: its latest records."""
-        limit: int = pydantic.Field(default=8000, gt=0)
-        """The most characters of one record."""
-        capacity: int | None = pydantic.Field(default=None, gt=0)
-        """The most records; without it there is no bound."""
-        ids: bool = False
-        """Results show the ids that `read`, `update`, `remove` and `link` take."""
-        backend: str = "sqlite"
-        """What keeps the records: `sqlite` (the agent's own file), `file`, or a plugin's."""
-        path: str = ""
-        """Where a back-end outside the agent's file keeps them; relative to the agent's folder."""
-
-        def token_cap(self) -> int:
-            """Its share of a context window that shows it."""
-            return self.cap
-
-        def doubts(self) -> list[str]:
-            """What a back-end outside the agent's file cannot give."""
-            if self.backend == "sqlite":
-                return []
-            lost = ", ".join(registry.get("backends", self.backend).lost)
-            outside = f"the back-end {self.backend!r} keeps records outside the agent's file"
-            return [f"{outside}, without: {lost}"] if lost else []
-
-        @pydantic.model_validator(mode="after")
-        def _place(self) -> Collection.Options:
-            if self.backend == "file" and not self.path:
-                raise ValueError("the back-end 'file' needs `path`: where to keep the records")
-            return self
-
-    options: Options
+    Options = collection_options.Options
+    events = ("write", "forgot")
+    measures: ClassVar[tuple[str, ...]] = ("count", "tokens", "importance", "links", "standing")
 
     def __init__(self, name: str, options: Any, context: base.Context) -> None:
         super().__init__(name, options, context)
-        self.backend: backends.Backend = registry.get("backends", options.backend)(
-            name, options, context
-        )
+        self.measures = self.measures_for(options)  # type: ignore[misc]
 
-    # For Python: pipelines, doors and tests
+    @classmethod
+    def measures_for(cls, options: Any) -> tuple[str, ...]:
+        """`standing` only where the options declare one."""
+        return tuple(name for name in cls.measures if name != "standing" or options.standing)
 
-    def add(self, content: str, **envelope: Any) -> base.Record:
-        """Keep a new record; `envelope` are other fields of `Record`, such as `fields`.
-
-        Raises:
-            ToolError: it is empty or too long, or the collection is full.
-        """
-        self._check(content)
-        capacity = self.options.capacity
-        if capacity is not None and (held := self.backend.count()) >= capacity:
-            raise errors.ToolError(
-                f"{self.name} is full: it holds {held} of at most {capacity} records; "
-                "remove or update one first"
-            )
-        draft = base.Record(id=str(envelope.pop("id", "")), content=content, **envelope)
-        record = self.backend.add(replace(draft, tokens=self.context.count(content)))
-        self.wrote(verb="insert", id=record.id)
-        return record
-
-    def find(
-        self,
-        query: str,
-        k: int = 10,
-        *,
-        where: Mapping[str, Any] | None = None,
-        since: float | None = None,
-        until: float | None = None,
-        thread: str | None = None,
-    ) -> builtins.list[Hit]:
-        """The k best records for a query, best first.
-
-        `where` demands fields (a value, or a list of allowed ones); `since` (inclusive) and
-        `until` (exclusive) bound the time of writing, in seconds since 1970; `thread` the writer.
-        """
-        only = Filter(where or {}, since, until, thread)
-        quick = getattr(self.backend, "find", None)
-        if quick is not None:
-            found: builtins.list[Hit] = quick(query, k, self.options.retrieval, only)
-            return found
-        return self.backend.search(query, self.options.retrieval, limit=k, only=only)[0]
-
-    def links(self, id: str) -> builtins.list[Link]:
-        """Links from and to a record, oldest first."""
-        return self.backend.links(id)
+    @classmethod
+    def verbs_for(cls, options: Any) -> dict[str, tools.Verb]:
+        """The verbs, with the declared fields as arguments; only those that the options allow."""
+        found = dict(super().verbs_for(options))
+        if options.links == "none":
+            found = {name: found[name] for name in found if name not in LINKING}
+        if options.policy() is None:
+            found.pop("prune", None)
+        if options.conflict == "newest_valid":
+            found["search"] = declared_fields.extended(found["search"], AS_OF, [])
+        if options.fields:
+            required = declared_fields.required(options.fields, options.key)
+            found["insert"] = declared_fields.extended(found["insert"], options.fields, required)
+            found["update"] = declared_fields.extended(found["update"], options.fields, [])
+        return found
 
     def render(self, view: base.View) -> str:
         """The latest records, oldest of them first, as many as the cap holds."""
         cap = min(view.cap or self.options.cap, self.options.cap)
         lines: builtins.list[str] = []
-        for record in self.backend.page(Filter(), limit=100, newest=True):
+        for record in self.select(limit=100, newest=True):
             line = self._line(record)
             if self.context.count("\n".join([line, *lines])) > cap:
                 break
@@ -141,10 +83,14 @@ class Collection(base.Store):
         return "\n".join(lines)
 
     def measure(self, name: str) -> float:
-        """`count` of records, their `tokens`, or the sum of their `importance`."""
+        """`count`, `tokens`, the sum of `importance`, `links`, or the highest `standing`."""
         if name == "count":
-            return self.backend.count()
-        if name in self.measures:
+            return self.held()
+        if name == "links":
+            return len(backends.all_links(self.backend))
+        if name == "standing" and self.options.standing:
+            return max(self.standings().values(), default=0.0)
+        if name in ("tokens", "importance"):
             return self.backend.total(name)
         return super().measure(name)
 
@@ -157,32 +103,39 @@ class Collection(base.Store):
         if verb_name == "search":
             self.backend.prepare(query=str(arguments.get("query", "")))
         elif verb_name in ("insert", "update"):
-            self.backend.prepare(texts=[str(arguments.get("content", ""))])
+            draft = base.Record(content=str(arguments.get("content", "")), fields=dict(arguments))
+            self.backend.prepare(texts=[backends.form(draft, self.options.searched)])
 
     # What a model may call
 
     @base.verb(writes=True)
-    def insert(self, content: str) -> str:
+    def insert(self, content: str, **fields: Any) -> str:
         """Store a text in long-term memory, where search finds it later.
 
         Args:
+            **fields: What the options declare under `fields`.
             content: What to remember, as a text that can be understood on its own.
         """
-        return f"Stored in {self.name} (id {self.add(content).id})."
+        given, envelope = declared_fields.read(self.options.fields, fields)
+        record = self.add(content, fields=given, **envelope)
+        return f"Stored in {self.name} (id {record.id})."
 
     @base.verb(reads=True)
-    def search(self, query: str, page: int = 0) -> str:
+    def search(self, query: str, page: int = 0, **moment: str) -> str:
         """Search long-term memory for what matters to a question.
 
         Args:
+            **moment: `as_of`, a date, where facts end.
             query: What to look for; words, a name, or a question.
             page: Page of the results, from 0.
         """
         if not query.strip():
             raise errors.ToolError("the query is empty; say what to look for")
         size = self.options.page_size
+        at = filters.day_end(moment["as_of"]) if moment.get("as_of") else None
+        only = self.current(Filter(valid_at=at))
         hits, total = self.backend.search(
-            query, self.options.retrieval, limit=size, offset=max(0, page) * size
+            query, self.options.retrieval, limit=size, offset=max(0, page) * size, only=only
         )
         return self._listing([hit.record for hit in hits], total, page)
 
@@ -195,7 +148,7 @@ class Collection(base.Store):
             end_date: Last day, as YYYY-MM-DD.
             page: Page of the results, from 0.
         """
-        since, until = retrieval.day_range(start_date, end_date, clock.parse_moment)
+        since, until = filters.day_range(start_date, end_date, clock.parse_moment)
         return self._page(Filter(since=since, until=until), page)
 
     @base.verb(reads=True)
@@ -214,26 +167,25 @@ class Collection(base.Store):
         Args:
             id: The id of the record.
         """
-        record = self._known(id)
+        record = self.known(id)
         links = (
             f"- {link.source} --{link.kind}--> {link.target}" for link in self.backend.links(id)
         )
-        fields = (f"{name}: {value}" for name, value in record.fields.items())
-        head = f"{clock.stamp(record.created)} | {record.content}"
-        return "\n".join([head, *fields, *links])
+        shown = declared_fields.shown(self.options.fields, record.fields)
+        fields = (f"{name}: {value}" for name, value in shown.items())
+        return "\n".join([f"{self._dates(record)} | {record.content}", *fields, *links])
 
     @base.verb(reads=True, writes=True)
-    def update(self, id: str, content: str) -> str:
+    def update(self, id: str, content: str, **fields: Any) -> str:
         """Replace the text of a record.
 
         Args:
+            **fields: What the options declare under `fields`.
             id: The id of the record.
             content: The whole new text.
         """
-        record = self._known(id)
-        self._check(content)
-        self.backend.update(record, content=content, tokens=self.context.count(content))
-        self.wrote(verb="update", id=id)
+        given, envelope = declared_fields.read(self.options.fields, fields)
+        self.revise(id, content, fields=given or None, **envelope)
         return f"Updated {id}."
 
     @base.verb(writes=True)
@@ -243,8 +195,7 @@ class Collection(base.Store):
         Args:
             id: The id of the record.
         """
-        self.backend.remove(self._known(id))
-        self.wrote(verb="remove", id=id)
+        self.discard(id)
         return f"Removed {id}."
 
     @base.verb(writes=True)
@@ -256,19 +207,41 @@ class Collection(base.Store):
             target: The id of the record that it points to.
             kind: The relation in a word or two, such as `follows` or `contradicts`.
         """
-        self._known(source)
-        self._known(target)
-        if not kind.strip() or len(kind) > ID_LENGTH:
-            raise errors.ToolError(f"kind must have 1 to {ID_LENGTH} characters, not {len(kind)}")
-        self.backend.link(Link(source, target, kind.strip()))
-        self.wrote(verb="link", id=source)
-        return f"Linked {source} --{kind.strip()}--> {target}."
+        made = self.relate(source, target, kind)
+        return f"Linked {source} --{made.kind}--> {target}."
 
-    def _page(self, only: Filter, page: int, newest: bool = False) -> str:
-        total, size = self.backend.count(only), self.options.page_size
-        offset, _ = base.pages(total, page, size)
-        found = self.backend.page(only, limit=size, offset=offset, newest=newest)
-        return self._listing(found, total, page)
+    @base.verb(writes=True)
+    def unlink(self, source: str, target: str, kind: str) -> str:
+        """Take back a relation between two records.
+
+        Args:
+            source: The id of the record that the relation starts from.
+            target: The id of the record that it points to.
+            kind: The relation, as it was noted.
+        """
+        self.part(source, target, kind)
+        return f"Unlinked {source} --{kind.strip()}--> {target}."
+
+    @base.verb(reads=True)
+    def follow(self, id: str, hops: int = 1) -> str:
+        """List the records that a record is linked with.
+
+        Args:
+            id: The id of the record.
+            hops: How many links to follow, 1 to 3.
+        """
+        if not 1 <= hops <= 3:
+            raise errors.ToolError(f"hops must lie between 1 and 3, not {hops}")
+        found, size = self.neighbours(id, hops), self.options.page_size
+        return base.listing([self._line(record) for record in found[:size]], len(found), 0, size)
+
+    @base.verb(writes=True)
+    def prune(self) -> str:
+        """Let go of what this memory's own rule says is no longer worth keeping."""
+        if self.options.policy() is None:
+            raise errors.ToolError(f"{self.name} has no rule of forgetting")
+        gone = self.forget_by()
+        return f"Let go of {len(gone)} records."
 
     def lines(self, query: str, k: int) -> builtins.list[str]:
         """The `k` best records for a query, as lines, oldest first."""
@@ -276,6 +249,13 @@ class Collection(base.Store):
             (hit.record for hit in self.find(query, k)), key=lambda r: (r.created, r.seq)
         )
         return [self._line(record) for record in found]
+
+    def _page(self, only: Filter, page: int, newest: bool = False) -> str:
+        only = self.current(only)
+        total, size = self.backend.count(only), self.options.page_size
+        offset, _ = base.pages(total, page, size)
+        found = self.backend.page(only, limit=size, offset=offset, newest=newest)
+        return self._listing(found, total, page)
 
     def _listing(self, found: builtins.list[base.Record], total: int, page: int) -> str:
         if total:
@@ -287,22 +267,14 @@ class Collection(base.Store):
         shown = f"[{record.id}] " if self.options.ids else ""
         name = record.fields.get("name")
         said = f"{name}: {record.content}" if name else record.content
-        line = f"- {shown}{clock.stamp(record.created)} | {said}"
+        fields = declared_fields.shown(self.options.fields, record.fields)
+        behind = "; ".join(f"{key}: {fields[key]}" for key in self.options.show if key in fields)
+        line = f"- {shown}{self._dates(record)} | {said}{f' ({behind})' if behind else ''}"
         return base.cut(line, self.options.result_cap, self.context.count)
 
-    def _known(self, id: str) -> base.Record:
-        record = self.backend.get(id)
-        if record is None:
-            raise errors.ToolError(f"{self.name} has no record {id[:ID_LENGTH]!r}")
-        return record
-
-    def _check(self, content: str) -> None:
-        if not content.strip():
-            raise errors.ToolError("the content is empty; nothing was stored")
-        if any("\ud800" <= letter <= "\udfff" for letter in content):
-            raise errors.ToolError("the content holds half a character (a lone surrogate)")
-        if len(content) > self.options.limit:
-            raise errors.ToolError(
-                f"the content has {len(content)} characters; one record of {self.name} may have "
-                f"at most {self.options.limit}. Shorten it, or store it in parts"
-            )
+    def _dates(self, record: base.Record) -> str:
+        """When it was written, or since and until when it is true (Graphiti shows both ends)."""
+        if self.options.dates == "created":
+            return clock.stamp(record.created)
+        end = "now" if record.valid_to is None else clock.stamp(record.valid_to)[:10]
+        return f"{clock.stamp(conflict.begin(record))[:10]} to {end}"

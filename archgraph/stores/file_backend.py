@@ -7,7 +7,8 @@ else.
 
 What it cannot promise, being outside the agent's file: a write stays when the agent's commit is
 rolled back or its process killed before the commit; there are no versions, so no `blame` and no
-reading as of an earlier commit; forks and copies of the agent share the file. Each write replaces
+reading as of an earlier commit; forks and copies of the agent share the file; accesses are not
+counted. Each write replaces
 the whole file at once (a crash leaves the old or the new one), which suits thousands of records,
 not millions. Searching is done by an index in memory, made at opening.
 """
@@ -43,7 +44,7 @@ class FileBackend(sqlite_backend.SqliteBackend):
         InputError: no path is given, or the file is not text or cannot be read.
     """
 
-    lost = ("roll-back with the commit", "versions", "forks of their own", "blame")
+    lost = ("roll-back with the commit", "versions", "forks of their own", "blame", "access counts")
 
     def __init__(self, name: str, options: Any, context: base.Context) -> None:
         if not options.path:
@@ -94,11 +95,11 @@ class FileBackend(sqlite_backend.SqliteBackend):
 
     def unlink(self, link: backends.Link) -> None:
         """Drop a relation and write the file."""
-        if self.db.in_transaction:  # `link` replaces a former one
-            super().unlink(link)
-            return
         with self._rewrite():
             super().unlink(link)
+
+    def touch(self, record: base.Record, gain: float) -> None:
+        """Accesses are not kept in the file."""
 
     @contextmanager
     def _rewrite(self) -> Iterator[None]:
@@ -117,7 +118,7 @@ class FileBackend(sqlite_backend.SqliteBackend):
 
     def _save(self) -> None:
         lines = [_record_line(record) for record in self.records.select()]
-        lines += [_link_line(link) for link in self._all_links()]
+        lines += [_link_line(link) for link in self.all_links()]
         beside = self.path.with_name(f".{self.path.name}.new")
         try:
             beside.parent.mkdir(parents=True, exist_ok=True)
@@ -129,14 +130,6 @@ class FileBackend(sqlite_backend.SqliteBackend):
         except OSError as error:
             raise errors.MachineError(f"cannot write {self.path}: {error.strerror}") from error
         self._seen = self._stat()
-
-    def _all_links(self) -> list[backends.Link]:
-        return [
-            link
-            for record in self.records.select()
-            for link in super(FileBackend, self).links(record.id)
-            if link.source == record.id
-        ]
 
     def _stat(self) -> tuple[int, int] | None:
         """Size and time of the file's last change; None if there is none."""

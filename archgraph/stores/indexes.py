@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from archgraph import errors
 from archgraph.storage import database, records
-from archgraph.stores import retrieval, text_index, upkeep
+from archgraph.stores import (
+    expanding,
+    features,
+    filters,
+    links,
+    retrieval,
+    scoring,
+    text_index,
+    upkeep,
+)
 
 if TYPE_CHECKING:
     from archgraph.llm import base as llm
@@ -52,6 +61,7 @@ class SearchIndex(upkeep.Upkeep):
         as_of: int | None = None,
     ) -> None:
         super().__init__(db, store, embedder, kinds, form, as_of)
+        self.links = links.Links(db, store, self.records.live)
         self._asked: dict[str, Any] = {}
 
     def prepare(self, query: str = "", texts: Sequence[str] = ()) -> None:
@@ -77,10 +87,13 @@ class SearchIndex(upkeep.Upkeep):
         `depth` nearest by vector, and what stands beside the best of them in a conversation.
         """
         self.catch_up()
-        only = retrieval.joined(only, policy.where)
-        lists = self._lists(query, policy, only)
-        ranked = self._ranked(query, policy, only, lists)
-        ranked += self._rest(query, policy, only, lists, ranked)
+        only = retrieval.narrowed(only, policy, self.db.now())
+        if policy.features:
+            ranked, lists = scoring.ranked(self, query, policy, only)
+        else:
+            lists = self.lists(query, policy, only)
+            ranked = self._ranked(query, policy, only, lists)
+            ranked += self._rest(query, policy, only, lists, ranked)
         part = ranked[offset : offset + limit]
         return self._hits(part, lists, policy), len(ranked)
 
@@ -93,34 +106,41 @@ class SearchIndex(upkeep.Upkeep):
     ) -> list[retrieval.Hit]:
         """The k best results; cheaper than `search`, which also counts the rest."""
         self.catch_up()
+        if policy.features:
+            return self.search(query, policy, limit=k, only=only)[0]
+        narrow = retrieval.narrowed(only, policy, self.db.now())
         if self._sources(policy) == ["vector"] and self._plain(policy):
-            near = self._nearest(query, k, retrieval.joined(only, policy.where))
+            near = retrieval.above(self.nearest(query, k, narrow), "vector", policy)
             return self._hits(retrieval.ordered(near, policy), {"vector": near}, policy)
         if k > policy.depth:
             return self.search(query, policy, limit=k, only=only)[0]
-        only = retrieval.joined(only, policy.where)
-        lists = self._lists(query, policy, only)
+        only = narrow
+        lists = self.lists(query, policy, only)
         ranked = self._ranked(query, policy, only, lists)
         return self._hits(ranked[:k], lists, policy)
 
-    def _lists(
+    def lists(
         self, query: str, policy: retrieval.Retrieval, only: retrieval.Filter
     ) -> dict[str, retrieval.Scores]:
-        """Scores of living records from each source."""
+        """Scores of living records from each source, those above its `floor`; not from links."""
         lists: dict[str, retrieval.Scores] = {}
         for source in self._sources(policy):
             if source == "recent":
                 lists[source] = self._recent(policy, only)
             elif source == "text":
-                lists[source] = self._matching(query, only, policy.depth)
-            elif query.strip():
-                lists[source] = self._nearest(query, policy.depth, only)
-        return lists
+                lists[source] = self.matching(query, only, policy.depth)
+            elif source == "scan":
+                lists[source] = self._everything(only)
+            elif source == "key":
+                lists[source] = dict.fromkeys(self.keyed(query, policy.match, None, only), 1.0)
+            elif source == "vector" and query.strip():
+                lists[source] = self.nearest(query, policy.depth, only)
+        return {name: retrieval.above(scores, name, policy) for name, scores in lists.items()}
 
     def _sources(self, policy: retrieval.Retrieval) -> list[str]:
         """The sources that a policy asks, those that the store has unless it names some."""
         for source in policy.sources:
-            if source not in (*self.kinds, "recent"):
+            if source in ("text", "vector") and source not in self.kinds:
                 raise errors.InputError(
                     f"store {self.store!r} has no {source} index (index: {list(self.kinds)}), "
                     "but its retrieval names that source"
@@ -139,18 +159,23 @@ class SearchIndex(upkeep.Upkeep):
         head = retrieval.best(scores, policy.depth)
         self.timeline.gap = policy.neighbours.gap
         lent = retrieval.spread(head, policy, self.timeline.near)
-        fresh = self._allowed([row for row in lent if row not in scores], only)
+        fresh = self.allowed([row for row in lent if row not in scores], only)
         for row, score in lent.items():
             if row in scores or row in fresh:
                 scores[row] = scores.get(row, 0.0) + score
         self._add_author(scores, query, policy)
         self._add_envelope(scores, policy)
-        ranked = retrieval.ordered(scores, policy)
-        if policy.fusion == "mmr" and "vector" in self.kinds:
-            top = ranked[: policy.depth]
-            vectors = self.vectors.vectors([row for row, _ in top])
-            ranked = retrieval.diversified(ranked, vectors, policy.diversity, len(top))
-        return ranked
+        return self.reordered(retrieval.ordered(scores, policy), policy)
+
+    def reordered(
+        self, ranked: list[tuple[int, float]], policy: retrieval.Retrieval
+    ) -> list[tuple[int, float]]:
+        """A ranking with less repetition at its head, if the policy says so."""
+        if policy.fusion != "mmr" or "vector" not in self.kinds:
+            return ranked
+        top = ranked[: policy.depth]
+        vectors = self.vectors.vectors([row for row, _ in top])
+        return retrieval.diversified(ranked, vectors, policy.diversity, len(top))
 
     def _rest(
         self,
@@ -164,13 +189,13 @@ class SearchIndex(upkeep.Upkeep):
         if len(lists.get("text", ())) < policy.depth:
             return []
         known = {row for row, _ in ranked}
-        everything = self._matching(query, only, RANKED)
+        everything = self.matching(query, only, RANKED)
         lists["text"] = everything
         shares = retrieval.normalised(everything)
         least = max(policy.min_score, 0.0)
         return [(row, 0.0) for row, share in shares.items() if row not in known and share >= least]
 
-    def _matching(self, query: str, only: retrieval.Filter, depth: int) -> retrieval.Scores:
+    def matching(self, query: str, only: retrieval.Filter, depth: int) -> retrieval.Scores:
         """BM25 scores of the best records that share a word with the query."""
         found: retrieval.Scores = {}
         words = text_index.words(query)
@@ -191,7 +216,7 @@ class SearchIndex(upkeep.Upkeep):
             found |= dict(living[:depth])
         return found
 
-    def _nearest(self, query: str, depth: int, only: retrieval.Filter) -> retrieval.Scores:
+    def nearest(self, query: str, depth: int, only: retrieval.Filter) -> retrieval.Scores:
         """Cosine similarities of the nearest records, those above zero."""
         if not len(self.vectors.mirror):
             return {}
@@ -204,6 +229,53 @@ class SearchIndex(upkeep.Upkeep):
             if len(living) >= depth or len(rows) < limit:
                 return {row: score for row, score in living[:depth] if score > 0}
             limit *= 4
+
+    def likeness(self, query: str, rows: Sequence[int]) -> retrieval.Scores:
+        """Cosine similarities of a query and some rows; rows without a vector are left out."""
+        import numpy as np
+
+        if not query.strip() or not len(self.vectors.mirror):
+            return {}
+        among = np.array(sorted(rows), np.int64)
+        return dict(self.vectors.nearest(self._vector(query), len(rows), among))
+
+    def keyed(
+        self,
+        query: str,
+        fields: Sequence[str],
+        among: Sequence[int] | None = None,
+        only: retrieval.Filter = NO_FILTER,
+    ) -> list[int]:
+        """Living rows of which one of the fields stands in the query as whole words."""
+        condition, values = only.sql()
+        where = f"store = ? AND {self.records.live} AND {condition or '1'}"
+        wanted = None if among is None else set(among)
+        found: dict[int, None] = {}
+        for field in fields:
+            path = filters.json_path(field)
+            sql = f"SELECT seq, json_extract(fields, ?) FROM record WHERE {where} ORDER BY seq"
+            for seq, value in self.db.execute(sql, (path, self.store, *values)):
+                if value is not None and scoring.holds(query, value):
+                    found[seq] = None
+        return [seq for seq in found if wanted is None or seq in wanted]
+
+    def facts(self, rows: Sequence[int]) -> dict[int, features.Fact]:
+        """What the features of some living rows are read from."""
+        found = self.records.by_seq(rows)
+        ids = [record.id for record in found.values()]
+        recalls, degrees = self.records.recalls(ids), self.links.degrees(ids)
+        never = records.Recall()
+        return {
+            row: features.Fact(found[row], recalls.get(record.id, never), degrees.get(record.id, 0))
+            for row, record in found.items()
+        }
+
+    def _everything(self, only: retrieval.Filter) -> retrieval.Scores:
+        """Every living row that passes a filter, all alike."""
+        condition, values = only.sql()
+        sql = f"SELECT seq FROM record WHERE store = ? AND {self.records.live} AND "
+        rows = self.db.execute(f"{sql}{condition or '1'} ORDER BY seq", (self.store, *values))
+        return {row[0]: 1.0 for row in rows}
 
     def _vector(self, query: str) -> Any:
         if self.embeddings.locked() and query in self._asked:
@@ -273,31 +345,19 @@ class SearchIndex(upkeep.Upkeep):
             if row in found
         ]
         if policy.expand:
-            hits = self._expanded(hits, policy.expand)
+            hits = expanding.expanded(self, hits, policy.expand)
         if policy.order == "time":
             hits.sort(key=lambda hit: (hit.record.created, hit.record.seq))
-        if "touch" in policy.effects and self.db.in_transaction:
-            self.records.touch(hit.record for hit in hits)
+        if policy.effects and self.db.in_transaction:
+            gain = 1.0 if "strengthen" in policy.effects else 0.0
+            self.records.touch((hit.record for hit in hits), gain)
         return hits
 
-    def _expanded(self, hits: Sequence[retrieval.Hit], count: int) -> list[retrieval.Hit]:
-        """Each hit with the records before and after it; none twice."""
-        known = {hit.record.seq for hit in hits}
-        whole: list[retrieval.Hit] = []
-        for hit in hits:
-            seq = hit.record.seq
-            earlier, later = self.timeline.near(seq, count, count)
-            beside = self.records.by_seq([row for row in earlier + later if row not in known])
-            known |= beside.keys()
-            group = [retrieval.Hit(record, hit.score, ("beside",)) for record in beside.values()]
-            whole += sorted([*group, hit], key=lambda one: one.record.seq)
-        return whole
-
     def _living(self, rows: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
-        alive = self._allowed([row for row, _ in rows], NO_FILTER)
+        alive = self.allowed([row for row, _ in rows], NO_FILTER)
         return [pair for pair in rows if pair[0] in alive]
 
-    def _allowed(self, rows: Sequence[int], only: retrieval.Filter) -> set[int]:
+    def allowed(self, rows: Sequence[int], only: retrieval.Filter) -> set[int]:
         """Those rows that live and pass a filter."""
         condition, values = only.sql()
         where = f"{self.records.live} AND {condition or '1'}"

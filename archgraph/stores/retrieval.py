@@ -7,16 +7,17 @@ A `Retrieval` stands in a store's options; the functions here turn scored lists 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 import pydantic
 
-from archgraph import errors
-from archgraph.storage import records
+from archgraph.stores import features as feature
+from archgraph.stores import filters, link_graph
 
+Filter = filters.Filter
+Hit = filters.Hit
 Scores = dict[int, float]
 """A score by row number; larger is better."""
 
@@ -54,86 +55,148 @@ class Neighbours(_Part):
     """Seconds between two utterances after which they no longer belong together."""
 
 
-class Retrieval(_Part):
-    """How `search` finds and ranks records."""
+class Seed(_Part):
+    """Where a walk along links starts with more or less weight."""
 
-    sources: list[Literal["text", "vector", "recent"]] = []
-    """Where candidates come from; everything that the store indexes unless given."""
+    where: dict[str, Any]
+    """Fields that the record has: a value, or a list of allowed values."""
+    weight: float = pydantic.Field(ge=0)
+    """What its own score is multiplied with. HippoRAG: 0.05 for passages."""
+
+
+class Walk(_Part):
+    """How the source `links` goes on from what the other sources found."""
+
+    hops: int = pydantic.Field(default=1, ge=1, le=10)
+    """Steps that it goes at most; PageRank goes as far as there are links."""
+    kinds: list[str] = []
+    """Kinds of link that it follows; all unless given."""
+    direction: link_graph.Direction = "both"
+    """Whether it follows links from source to target (`out`), back (`in`), or `both` ways."""
+    seeds: int = pydantic.Field(default=10, gt=0, le=1000)
+    """So many of the best records of the other sources are starts."""
+    weights: list[Seed] = []
+    """Starts that weigh more or less than others; the first that fits counts."""
+    damping: float = pydantic.Field(default=0.85, gt=0, lt=1)
+    """In PageRank, how often a link is followed instead of starting again. HippoRAG: 0.5."""
+
+
+class Expand(_Part):
+    """What is returned with each result."""
+
+    beside: int = pydantic.Field(default=0, ge=0, le=20)
+    """Records before and after it."""
+    links: int = pydantic.Field(default=0, ge=0, le=5)
+    """Records so many links away at most."""
+    kinds: list[str] = []
+    """Kinds of link that are followed; all unless given."""
+    sources: bool = False
+    """The records that it was derived from."""
+
+
+class Retrieval(_Part):
+    """How `search` finds and ranks records.
+
+    Without `features`, the default that was chosen by measurement ranks: `weights` and
+    `neighbours`. With `features`, each of them is computed for every candidate, brought to one
+    scale by `normalise` and joined by `fusion`.
+    """
+
+    sources: list[Literal["text", "vector", "recent", "key", "links", "scan"]] = []
+    """Where candidates come from; everything that the store indexes unless given. `recent`: the
+    newest; `key`: those whose `match` fields stand in the query; `links`: those linked with what
+    the other sources found; `scan`: all."""
     depth: int = pydantic.Field(default=100, gt=0, le=4096)
     """Candidates that each source gives."""
-    fusion: Literal["sum", "rrf", "mmr"] = "sum"
-    """`sum`: weighted sum of normalised scores; `rrf`: weighted reciprocal ranks; `mmr`: the sum,
-    then maximal marginal relevance (Carbonell and Goldstein, 1998), which avoids repetition."""
+    features: dict[str, float] = {}
+    """What is weighed, and what each counts: `text` (BM25), `vector` (cosine), `overlap` (Jaccard
+    of the words), `key`, `distance` (1 / (1 + links from a start)), `pagerank`; `recency`,
+    `importance`, `frequency` (accesses), `strength`, `activation`, `tokens`, `mentions` (records
+    it was derived from), `degree` (links), `fields.NAME`. In place of `weights`."""
+    normalise: feature.Normal = "best"
+    """How features come to one scale: divided by the `best`, `minmax`, by `rank`, or `none`."""
+    fusion: feature.Fusion = "sum"
+    """`sum`: weighted sum of normalised scores; `product`: of their powers; `max`: the largest;
+    `rrf`: weighted reciprocal ranks; `mmr`: the sum, then maximal marginal relevance (Carbonell
+    and Goldstein, 1998), which avoids repetition."""
     weights: Weights = Weights()
-    """What each feature counts."""
-    rrf_k: float = pydantic.Field(default=60, gt=0)
-    """k of reciprocal rank fusion: weight / (k + rank)."""
+    """What each feature counts where no `features` are given."""
+    rrf_k: float = pydantic.Field(default=60, ge=0)
+    """k of reciprocal rank fusion: weight / (k + rank), ranks from 1. Graphiti's rank_const 1
+    counts ranks from 0, and so is 0 here."""
     diversity: float = pydantic.Field(default=0.3, ge=0, le=1)
     """In `mmr`, what similarity to results already chosen costs."""
     half_life: float = pydantic.Field(default=604800, gt=0)
-    """Seconds after which recency has halved."""
+    """Seconds after which recency has halved, unless `recency` gives another form."""
+    recency: feature.Recency = feature.Recency()
+    """Another form of the feature `recency`."""
+    links: Walk = Walk()
+    """How links are followed, for the source `links`, `distance` and `pagerank`."""
+    match: list[str] = []
+    """Fields that the source `key` looks for in the query."""
     neighbours: Neighbours = Neighbours()
-    """How a found utterance raises those around it."""
+    """How a found utterance raises those around it, where no `features` are given."""
     where: dict[str, Any] = {}
     """Fields that a record must have: a value, or a list of allowed values."""
+    keep: dict[str, Any] = {}
+    """Fields that a result must have; a candidate without them may still lead to others."""
+    valid: Literal["any", "now"] = "any"
+    """`now`: only what is true at present, by `valid_from` and `valid_to`."""
     min_score: float = pydantic.Field(default=0.0, ge=0)
     """The least score of a result, as a share of the best one."""
-    expand: int = pydantic.Field(default=0, ge=0, le=20)
-    """Records before and after each result that are returned with it."""
+    floor: dict[str, float] = {}
+    """The least that a candidate of a source must have there, as it is: `{vector: 0.6}` is a
+    cosine of 0.6. `score` is the least of the joined score."""
+    expand: int | Expand = pydantic.Field(default=0, union_mode="left_to_right")
+    """What is returned with each result: so many records before and after it, or more."""
     order: Literal["score", "time"] = "score"
     """How a page of results is ordered."""
-    effects: list[Literal["touch"]] = []
-    """`touch` counts each result as an access of the record."""
+    effects: list[Literal["touch", "strengthen"]] = []
+    """`touch` counts each result as an access of the record; `strengthen` also adds 1 to its
+    strength."""
+
+    @pydantic.model_validator(mode="after")
+    def _sound(self) -> Retrieval:
+        feature.check_names(self.features, (*feature.SEARCHED, *feature.OWN))
+        feature.check_names(self.floor, (*self.sources, "text", "vector", "score"))
+        if not self.features:
+            self._need_features()
+        elif self.weights != Weights() or self.neighbours != Neighbours():
+            raise ValueError("`features` stand in place of `weights` and `neighbours`; drop those")
+        if "key" in self.sources and not self.match:
+            raise ValueError("the source `key` needs `match`: the fields to look for in the query")
+        if self.sources == ["links"]:
+            raise ValueError("the source `links` needs another one to start from, such as `text`")
+        if isinstance(self.expand, int) and not 0 <= self.expand <= 20:
+            raise ValueError("`expand` must lie between 0 and 20")
+        return self
+
+    def _need_features(self) -> None:
+        """What only `features` can score."""
+        asked = [name for name in self.sources if name in ("key", "links", "scan")]
+        wanted = [f"the source `{name}`" for name in asked]
+        wanted += [f"`normalise: {self.normalise}`"] if self.normalise != "best" else []
+        wanted += [f"`fusion: {self.fusion}`"] if self.fusion in ("product", "max") else []
+        wanted += ["`recency`"] if self.recency != feature.Recency() else []
+        if wanted:
+            raise ValueError(f"{' and '.join(wanted)} needs `features`: what is weighed")
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which records may be found.
-
-    `where` are fields with a value or a list of values; `since` (inclusive) and `until`
-    (exclusive) bound `created`; `thread` is the writer; `valid_at` the moment in the world at
-    which the record must be true. Moments are seconds since 1970.
-    """
-
-    where: Mapping[str, Any] = field(default_factory=dict)
-    since: float | None = None
-    until: float | None = None
-    thread: str | None = None
-    valid_at: float | None = None
-
-    def sql(self) -> tuple[str, list[Any]]:
-        """A condition over the columns of `record`, and its values; empty if all may be found."""
-        parts: list[str] = []
-        values: list[Any] = []
-        for name, wanted in self.where.items():
-            allowed = wanted if isinstance(wanted, list | tuple | set) else [wanted]
-            parts.append(f"json_extract(fields, ?) IN ({','.join('?' * len(allowed))})")
-            values += [f"$.{json.dumps(name, ensure_ascii=False)}", *allowed]
-        for condition, bound in (
-            ("created >= ?", self.since),
-            ("created < ?", self.until),
-            ("thread = ?", self.thread),
-            ("coalesce(valid_from, created) <= ?", self.valid_at),
-            ("(valid_to IS NULL OR valid_to > ?)", self.valid_at),
-        ):
-            if bound is not None:
-                parts.append(condition)
-                values.append(bound)
-        return " AND ".join(parts), values
+def narrowed(only: Filter, policy: Retrieval, now: float) -> Filter:
+    """A filter that also demands what a policy does."""
+    if policy.where:
+        only = replace(only, where={**policy.where, **only.where})
+    if policy.valid == "now" and only.valid_at is None:
+        only = replace(only, valid_at=now)
+    return only
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A found record, its score (comparable within one search only), and who found it."""
-
-    record: records.Record
-    score: float
-    sources: tuple[str, ...] = ()
-
-
-def joined(only: Filter, where: Mapping[str, Any]) -> Filter:
-    """A filter that also demands some fields."""
-    return replace(only, where={**where, **only.where}) if where else only
+def above(scores: Scores, name: str, policy: Retrieval) -> Scores:
+    """Scores that reach the policy's `floor` for a source."""
+    least = policy.floor.get(name)
+    if least is None:
+        return scores
+    return {row: score for row, score in scores.items() if score >= least}
 
 
 def normalised(scores: Scores) -> Scores:
@@ -219,20 +282,3 @@ def diversified(
                 near = float(vectors[row] @ vectors[pick[0]])
                 nearest[row] = max(nearest[row], near)
     return chosen + pool
-
-
-def day_range(start_date: str, end_date: str, parse: Callable[[str], float]) -> tuple[float, float]:
-    """Two dates as a model writes them, both days included: seconds, end exclusive.
-
-    Raises:
-        ToolError: a date cannot be read, or the range is empty.
-    """
-    try:
-        since, until = parse(start_date), parse(end_date)
-    except ValueError as error:
-        raise errors.ToolError(f"dates must be written as YYYY-MM-DD: {error!s:.80}") from error
-    if len(end_date.strip()) <= 10:
-        until += 86400
-    if until <= since:
-        raise errors.ToolError(f"start_date {start_date} lies after end_date {end_date}")
-    return since, until

@@ -8,13 +8,10 @@ memory.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, ClassVar
 
 from archgraph.storage import database, records
-from archgraph.stores import backends, base, indexes, retrieval
-
-_LINK = "source, target, kind, weight, created, valid_from, valid_to"
+from archgraph.stores import backends, base, indexes, links, retrieval
 
 
 class SqliteBackend:
@@ -35,9 +32,12 @@ class SqliteBackend:
         self.name = name
         as_of = None if db else context.as_of
         self.records = records.Records(self.db, name, as_of)
+        searched = tuple(options.searched)
         self.index = indexes.SearchIndex(
-            self.db, name, context.embedder, tuple(options.index), as_of=as_of
-        )
+            self.db, name, context.embedder, tuple(options.index),
+            lambda record: backends.form(record, searched), as_of=as_of,
+        )  # fmt: skip
+        self._links = links.Links(self.db, name, self.records.live)
 
     def add(self, record: base.Record) -> base.Record:
         """Keep a new record."""
@@ -50,11 +50,7 @@ class SqliteBackend:
     def remove(self, record: base.Record) -> None:
         """Let a record and its links die; their rows stay for history."""
         self.records.remove(record)
-        self.db.execute(
-            "UPDATE link SET died = ? WHERE store = ? AND died IS NULL "
-            "AND (source = ? OR target = ?)",
-            (self.db.version, self.name, record.id, record.id),
-        )
+        self._links.remove_of(record.id)
 
     def get(self, id: str) -> base.Record | None:
         """The living record of that id."""
@@ -99,43 +95,32 @@ class SqliteBackend:
 
     def link(self, link: backends.Link) -> backends.Link:
         """Keep a relation; its former form dies."""
-        self.unlink(link)
-        link = replace(link, created=link.created or self.db.now())
-        self.db.execute(
-            f"INSERT INTO link(store, {_LINK}, born) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (self.name, *_values(link), self.db.version),
-        )
-        return link
+        return self._links.add(link)
 
     def unlink(self, link: backends.Link) -> None:
         """Let a relation die."""
-        self.db.execute(
-            "UPDATE link SET died = ? WHERE store = ? AND died IS NULL AND source = ? "
-            "AND target = ? AND kind = ?",
-            (self.db.version, self.name, link.source, link.target, link.kind),
-        )
+        self._links.remove(link)
 
     def links(self, id: str) -> list[backends.Link]:
         """Living relations from and to a record."""
-        rows = self.db.execute(
-            f"SELECT {_LINK} FROM link WHERE store = ? AND {self.records.live} "
-            "AND (source = ? OR target = ?) ORDER BY seq",
-            (self.name, id, id),
-        )
-        return [backends.Link(*row) for row in rows]
+        return self._links.of(id)
+
+    def all_links(self) -> list[backends.Link]:
+        """Every living relation, oldest first."""
+        return self._links.all()
+
+    def all_active(self) -> bool:
+        """Whether no record has ended, so that history need not be left out."""
+        return self.records.all_active()
+
+    def recalls(self, ids: Sequence[str]) -> dict[str, records.Recall]:
+        """When records were read."""
+        return self.records.recalls(ids)
+
+    def touch(self, record: base.Record, gain: float) -> None:
+        """Note that a record was read."""
+        self.records.touch([record], gain)
 
     def prepare(self, query: str = "", texts: Sequence[str] = ()) -> None:
         """Embed what a coming commit will ask or write."""
         self.index.prepare(query, texts)
-
-
-def _values(link: backends.Link) -> tuple[Any, ...]:
-    return (
-        link.source,
-        link.target,
-        link.kind,
-        link.weight,
-        link.created,
-        link.valid_from,
-        link.valid_to,
-    )

@@ -89,8 +89,8 @@ def describe(function: Callable[..., Any]) -> tuple[str, dict[str, Any]]:
     properties: dict[str, Any] = {}
     required: list[str] = []
     for name, parameter in inspect.signature(function).parameters.items():
-        if name == "self":
-            continue
+        if name == "self" or parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            continue  # a store's verb takes its declared fields so: `Store.verbs_for` names them
         schema = _schema_of(hints.get(name, str), f"{function.__qualname__}({name})")
         if name in notes:
             schema["description"] = notes[name]
