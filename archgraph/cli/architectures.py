@@ -1,4 +1,4 @@
-"""`check`, `show`, `diff` and `schema`: what can be told of an architecture without running it."""
+"""`check`, `show` and `schema`: what can be told of an architecture without running it."""
 
 from __future__ import annotations
 
@@ -55,30 +55,43 @@ def check(files: Sequence[str], varied: Sequence[str], as_json: bool, quiet: boo
 )
 @click.option("--budget", is_flag=True, help="The most tokens that each thread can need, summed.")
 @click.option("--resolved", is_flag=True, help="Every value after all layers, and its origin.")
+@options.as_json
 @options.varied
-def show(arch: str, form: str, budget: bool, resolved: bool, varied: Sequence[str]) -> None:
+def show(
+    arch: str, form: str, budget: bool, resolved: bool, varied: Sequence[str], as_json: bool
+) -> None:
     """Draw an architecture: stores, tools, threads, and who reads, writes and wakes whom."""
-    from archgraph.graph import draw
-
     out = screen.Screen()
+    if as_json and form not in ("text", "json"):
+        raise click.UsageError(f"--json and --format {form} exclude each other")
+    form = "json" if as_json else form
     if (budget or resolved) and form not in ("text", "json"):
         raise click.UsageError(f"--budget and --resolved are told as text or json, not as {form}")
     if resolved:
         _show_resolved(out, arch, varied, as_json=form == "json")
     if budget:
         _show_budget(out, arch, varied, as_json=form == "json")
-    if budget or resolved:
-        return
+    if not budget and not resolved:
+        _show_graph(out, arch, varied, form)
+
+
+def _show_graph(out: screen.Screen, arch: str, varied: Sequence[str], form: str) -> None:
+    from archgraph import api
+    from archgraph.graph import draw
+
     plan = plan_of(arch, varied)
     if form == "json":
         out.json(draw.plain(plan))
+    elif form == "svg":
+        sums = [] if api.is_agent(arch) else api.budgets(arch, varied)
+        out.line(draw.svg(plan, draw.shares(sums)).rstrip("\n"))
     else:
-        drawn = {"text": draw.text, "mermaid": draw.mermaid, "svg": draw.svg}[form]
-        out.line(drawn(plan).rstrip("\n"))
+        out.line((draw.mermaid(plan) if form == "mermaid" else draw.text(plan)).rstrip("\n"))
 
 
 def _show_budget(out: screen.Screen, arch: str, varied: Sequence[str], *, as_json: bool) -> None:
     from archgraph import api
+    from archgraph.cli import budget_table
 
     if api.is_agent(arch):
         name = plan_of(arch, varied).name
@@ -86,11 +99,11 @@ def _show_budget(out: screen.Screen, arch: str, varied: Sequence[str], *, as_jso
             "the budget is proven of an architecture, not of an agent made of it: "
             f"archgraph show {name} --budget"
         )
-    budgets = api.budgets(arch, varied)
+    sums = api.budgets(arch, varied)
     if as_json:
-        out.json([{**api.plain(each), "total": each.total, "fits": each.fits} for each in budgets])
+        out.json([budget_table.plain(each) for each in sums])
     else:
-        out.line("\n\n".join(each.table() for each in budgets))
+        budget_table.tell(out, sums)
 
 
 def _show_resolved(out: screen.Screen, arch: str, varied: Sequence[str], *, as_json: bool) -> None:
@@ -117,30 +130,6 @@ def _leaves(node: Any, path: str) -> Iterator[tuple[str, Any]]:
         return
     for key, value in named.items():
         yield from _leaves(value, f"{path}.{key}" if path else str(key))
-
-
-@click.command()
-@click.argument("before", metavar="A")
-@click.argument("after", metavar="B")
-@options.as_json
-def diff(before: str, after: str, as_json: bool) -> None:
-    """Tell how two architectures (or agents) differ: nodes, edges, values and prompts."""
-    from archgraph import api
-    from archgraph.graph import diff as diffs
-
-    out = screen.Screen()
-    changes = diffs.diff(plan_of(before), plan_of(after))
-    if as_json:
-        out.json([api.plain(change) for change in changes])
-        return
-    styles = {"added": "good", "removed": "bad", "changed": "warn"}
-    for change in changes:
-        head, *rest = str(change).splitlines()
-        out.line(head, styles[change.how])
-        for line in rest:
-            out.line(line)
-    if not changes:
-        out.line("no differences")
 
 
 @click.command()

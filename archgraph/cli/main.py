@@ -19,7 +19,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "list": ("listing", "List what there is: architectures, stores, verbs, plugins..."),
         "check": ("architectures", "Tell everything that is wrong with architecture files."),
         "show": ("architectures", "Draw an architecture: its graph, budget or resolved file."),
-        "diff": ("architectures", "Tell how two architectures differ: in words, or drawn."),
+        "diff": ("difference", "Tell how two architectures differ: in words, or drawn."),
         "new": ("new", "Write an architecture or a plugin to begin from."),
         "schema": ("architectures", "Print the JSON Schema of the language, for editors."),
     },

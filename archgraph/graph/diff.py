@@ -1,6 +1,6 @@
 """What differs between two plans, node by node and edge by edge, in words.
 
-Called by `archgraph diff` and by reports. Knows no file and no database.
+Called by `archgraph diff --json`, by `explain` and by reports. Knows no file and no database.
 """
 
 from __future__ import annotations
@@ -76,6 +76,11 @@ def text(changes: Iterable[Change]) -> str:
     return "\n".join(str(change) for change in changes) or "no differences"
 
 
+def of_node(kind: str, name: str, old: Any, new: Any) -> list[Change]:
+    """The difference of two nodes of a plan; empty if there is none."""
+    return _node(kind, name, dataclasses.asdict(old), dataclasses.asdict(new))
+
+
 # Private functions
 
 
@@ -88,7 +93,7 @@ def _nodes(kind: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Ch
     found += [Change("removed", kind, name) for name in old if name not in new]
     for name in old:
         if name in new:
-            found += _node(kind, name, dataclasses.asdict(old[name]), dataclasses.asdict(new[name]))
+            found += of_node(kind, name, old[name], new[name])
     return found
 
 

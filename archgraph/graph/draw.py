@@ -7,10 +7,10 @@ no outside program.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from archgraph.graph import build, picture, plan, scene, wording
+from archgraph.graph import budget, build, contrast, picture, plan, scene, wording
 from archgraph.graph import mermaid as charts
 
 _WIDTH = 96
@@ -40,6 +40,23 @@ def mermaid(built: plan.Plan) -> str:
 def svg(built: plan.Plan, shares: scene.Shares | None = None) -> str:
     """The graph as a picture that stands on its own; `shares` tell of each thread's budget."""
     return picture.svg(scene.scene(built, shares))
+
+
+def compared(before: plan.Plan, after: plan.Plan, form: str) -> str:
+    """Two architectures as one drawing, in which what differs is marked: `svg` or `mermaid`."""
+    both = contrast.contrast(scene.scene(before), scene.scene(after))
+    return picture.svg(both) if form == "svg" else charts.mermaid(both)
+
+
+def shares(sums: Iterable[budget.Budget]) -> dict[tuple[str, str], str]:
+    """What pictures tell of a budget: how much of a window each of its parts can take."""
+    return {
+        (each.thread, line.node): f"at most {line.tokens:,} of {each.window:,} tokens, "
+        f"{line.tokens / each.window:.0%}"
+        for each in sums
+        for line in each.lines
+        if line.node
+    }
 
 
 # Private functions

@@ -1,10 +1,13 @@
 """A scene as a Mermaid flowchart, which GitHub and most Markdown viewers draw.
 
-Called by `draw`. A thread is a box around its tools or steps; stores have a shape for each type;
-thick arrows stand in a window, dashed ones make a thread due. Knows no plan.
+Called by `draw` and `contrast`. Stores have a shape for each type. Tools and steps are the labels
+of the arrows from thread to store; a thick line is a store in the window, a dashed arrow
+makes a thread due. Knows no plan.
 """
 
 from __future__ import annotations
+
+import textwrap
 
 from archgraph.graph import scene
 
@@ -13,11 +16,14 @@ _STORES = {
     "tasks": ("{{", "}}"),
 }  # fmt: skip
 _OTHER = ("([", "])")
-_WORDS = {"view": "view over", "evicts": "evicts into", "refers": "refers to", "log": "log",
-          "call": "calls"}  # fmt: skip
+_LABELS = {
+    "context": "sees", "view": "view over", "evicts": "evicts into", "refers": "refers to",
+    "log": "log",
+}  # fmt: skip
+_WIDTH = 40
+_Arrow = tuple[str, str, str, str]  # source, target, kind, mark
 _CLASSES = {
     "thread": "fill:#dbeafa,stroke:#57606a,color:#1b1f24",
-    "tool": "fill:#ffffff,stroke:#57606a,color:#1b1f24",
     "cause": "fill:#ffffff,stroke:#7a5c00,color:#1b1f24,stroke-dasharray:4 3",
     "block": "fill:#fff6d6,stroke:#57606a,color:#1b1f24",
     "log": "fill:#dff0fb,stroke:#57606a,color:#1b1f24",
@@ -32,7 +38,7 @@ _CLASSES = {
 _LINKS = {
     "context": "#0072B2", "reads": "#00795b", "writes": "#C24A00", "both": "#C24A00",
     "log": "#9a4f7d", "trigger": "#7a5c00", "view": "#57606a", "evicts": "#C24A00",
-    "refers": "#57606a", "call": "#57606a", "added": "#00795b", "removed": "#b3261e",
+    "refers": "#57606a", "call": "#57606a", "rule": "#57606a", "added": "#00795b", "removed": "#b3261e",
     "changed": "#7a5c00",
 }  # fmt: skip
 _SIGNS = {"": "", "added": "+ ", "removed": "- ", "changed": "~ "}
@@ -58,25 +64,23 @@ class _Chart:
         self.used: set[str] = set()
         self.colours: dict[str, list[int]] = {}
         self.links = 0
-        self.ends: dict[tuple[str, str], str] = {}
-        for number, card in enumerate(shown.cards):
-            self.ends[card.name, ""] = f"t{number}"
-        for number, box in enumerate(shown.boxes):
-            self.ends[box.name, ""] = f"s{number}"
+        self.names = {card.name: f"t{number}" for number, card in enumerate(shown.cards)}
+        self.names |= {box.name: f"s{number}" for number, box in enumerate(shown.boxes)}
+        self.rows = {(card.name, row.key): row for card in shown.cards for row in card.rows}
 
     def text(self) -> str:
         """The whole chart."""
         for card in self.shown.cards:
             self._thread(card)
         for box in self.shown.boxes:
-            kind = box.type if box.type in _STORES else "other"
             left, right = _STORES.get(box.type, _OTHER)
             words = _joined(_SIGNS[box.mark] + box.name, box.type, *box.notes)
-            self._node(self.ends[box.name, ""], left + words + right, box.mark or kind)
+            kind = box.type if box.type in _STORES else "other"
+            self._node(self.names[box.name], left + words + right, box.mark or kind)
         for card in self.shown.cards:
             self._causes(card)
-        for link in self.shown.links:
-            self._link(link)
+        for arrow, labels in self._grouped().items():
+            self._link(arrow, labels)
         classes = [f"  classDef {name} {_CLASSES[name]}" for name in _CLASSES if name in self.used]
         colours = [
             f"  linkStyle {','.join(map(str, numbers))} stroke:{_LINKS[kind]}"
@@ -85,60 +89,65 @@ class _Chart:
         return "\n".join([*self.lines, *classes, *colours, ""])
 
     def _thread(self, card: scene.Card) -> None:
-        """A thread: a box around its tools or steps; without any, a node."""
-        name = self.ends[card.name, ""]
-        words = _joined(_SIGNS[card.mark] + card.name, card.notes[0])
-        inner = [row for row in card.rows if row.section in (scene.CALLS, scene.STEPS)]
-        style = card.mark or "thread"
-        if not inner:
-            self._node(name, f"({words})", style)
-            return
-        self.lines += [f"  subgraph {name}[{words}]", "    direction TB"]
-        for number, row in enumerate(inner):
-            self.ends[card.name, row.key] = f"{name}_{number}"
-            label = _joined(_SIGNS[row.mark] + row.text, row.note)
-            self._node(f"{name}_{number}", f"({label})", row.mark or "tool", "    ")
-        self.lines += ["  end", f"  class {name} {style}"]
-        self.used.add(style)
+        """A thread, and in it the tools and steps that touch no store."""
+        linked = {end for link in self.shown.links for end in (link.source, link.target)}
+        inner = [
+            _SIGNS[row.mark] + row.text
+            for row in card.rows
+            if row.section in (scene.CALLS, scene.STEPS) and (card.name, row.key) not in linked
+        ]
+        told = textwrap.wrap(" · ".join(inner), _WIDTH, break_long_words=False)
+        words = _joined(_SIGNS[card.mark] + card.name, card.notes[0], *told)
+        self._node(self.names[card.name], f"({words})", card.mark or "thread")
 
-    def _node(self, name: str, shape: str, style: str, indent: str = "  ") -> None:
-        self.lines.append(f"{indent}{name}{shape}:::{style}")
+    def _node(self, name: str, shape: str, style: str) -> None:
+        self.lines.append(f"  {name}{shape}:::{style}")
         self.used.add(style)
 
     def _causes(self, card: scene.Card) -> None:
         """What makes a thread due from outside: a node for each row that no link leads to."""
-        for row in card.rows:
-            if not row.icon:
-                continue
-            name = f"{self.ends[card.name, '']}_{row.key}"
-            self._node(name, f">{_joined(_SIGNS[row.mark] + row.text, row.note)}]",
-                       row.mark or "cause")  # fmt: skip
-            self._arrow(name, "-.->", self.ends[card.name, ""], row.mark or "trigger")
+        for number, row in enumerate(row for row in card.rows if row.icon):
+            name = f"{self.names[card.name]}_{number}"
+            words = _joined(_SIGNS[row.mark] + row.text, row.note)
+            self._node(name, f">{words}]", row.mark or "cause")
+            self._arrow(name, "-.->", self.names[card.name], row.mark or "trigger")
 
-    def _link(self, link: scene.Link) -> None:
-        source, target = self._end(link.source), self._end(link.target)
-        words = _WORDS.get(link.kind, "")
-        if link.kind == "trigger":
-            words = self._row_text(link.target) + (", background" if link.background else "")
-        arrow = {"context": "==>", "both": "<-->", "trigger": "-.->", "log": "-.->"}.get(
-            link.kind, "-->"
+    def _grouped(self) -> dict[_Arrow, list[str]]:
+        """Links of one kind between the same two nodes are one arrow with all of their labels.
+
+        An arrow to a store leads from the thread, whichever way data flows: so threads stand left
+        of what they use.
+        """
+        found: dict[_Arrow, list[str]] = {}
+        for link in self.shown.links:
+            if link.kind == "rule":
+                continue  # between tools, which are no nodes here
+            ends = (link.source, link.target)
+            if link.kind in ("context", "reads"):
+                ends = (link.target, link.source)
+            row = self.rows.get(link.target if link.kind == "trigger" else ends[0])
+            label = _LABELS.get(link.kind, row.text if row else "")
+            if link.kind == "trigger" and link.background:
+                label += ", background"
+            if link.kind == "context" and row and row.text != link.source[0]:
+                label = f"sees {row.text}"
+            key = (ends[0][0], ends[1][0], link.kind, link.mark)
+            labels = found.setdefault(key, [])
+            if (told := _SIGNS[link.mark] + label) not in labels:
+                labels.append(told)
+        return found
+
+    def _link(self, arrow: _Arrow, labels: list[str]) -> None:
+        source, target, kind, mark = arrow
+        sign = {"context": "===", "both": "<-->", "trigger": "-.->", "log": "-.->"}.get(kind, "-->")
+        self._arrow(
+            self.names[source], f"{sign}|{_joined(*labels)}|", self.names[target], mark or kind
         )
-        words = (_SIGNS[link.mark] + words).strip()
-        arrow += f"|{_quoted(words)}|" if words else ""
-        self._arrow(source, arrow, target, link.mark or link.kind)
 
     def _arrow(self, source: str, arrow: str, target: str, colour: str) -> None:
         self.lines.append(f"  {source} {arrow} {target}")
         self.colours.setdefault(colour, []).append(self.links)
         self.links += 1
-
-    def _end(self, end: tuple[str, str]) -> str:
-        """A row that is no node of its own stands for its thread."""
-        return self.ends.get(end) or self.ends[end[0], ""]
-
-    def _row_text(self, end: tuple[str, str]) -> str:
-        rows = [row for card in self.shown.cards if card.name == end[0] for row in card.rows]
-        return next((row.text for row in rows if row.key == end[1]), "")
 
 
 def _joined(*lines: str) -> str:

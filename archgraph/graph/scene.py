@@ -64,8 +64,8 @@ class Box:
 class Link:
     """An arrow between two ends, each a node and a row of it (empty: the node itself).
 
-    kind: `context`, `reads`, `writes`, `both`, `log`, `trigger`, `call`, `view`, `evicts`,
-    `refers`. `edges` are the graph's edges that it stands for: source, target, type.
+    kind: `context`, `reads`, `writes`, `both`, `log`, `trigger`, `call`, `rule`, `view`,
+    `evicts`, `refers`. `edges` are the graph's edges that it stands for: source, target, type.
     """
 
     source: tuple[str, str]
@@ -174,8 +174,17 @@ def _tool_row(tool: plan.ToolPlan, thread: plan.ThreadPlan) -> Row:
     about += [f"fixed: {wording.pairs(tool.fixed)}"] if tool.fixed else []
     about += _rules(tool.name, thread.heartbeat)
     about += [f"{tool.outside.kind}: {tool.outside.target}"] if tool.outside else []
-    note = "" if tool.verb in tool.name else tool.verb.replace("_", " ")
+    words = [] if tool.verb in tool.name else [tool.verb.replace("_", " ")]
+    note = ", ".join([*words, *_signs(tool.name, thread.heartbeat)])
     return Row(f"tool {tool.name}", CALLS, tool.name, note, "\n".join(filter(None, about)))
+
+
+def _signs(tool: str, beat: plan.HeartbeatPlan) -> list[str]:
+    """The rules of a tool that are worth a word in the picture."""
+    rules, words = beat.rules, {"first": "first", "required": "required", "approval": "if agreed"}
+    told = [word for name, word in words.items() if tool in getattr(rules, name)]
+    told += [f"at most {rules.at_most[tool]}"] if tool in rules.at_most else []
+    return told + (["ends"] if tool in (*rules.last, beat.until) else [])
 
 
 def _rules(tool: str, beat: plan.HeartbeatPlan) -> list[str]:
@@ -241,6 +250,7 @@ def _links(built: plan.Plan, thread: plan.ThreadPlan) -> list[Link]:
         found += _tool_links(built, name, built.tools[tool])
     for number, step in enumerate(thread.steps):
         found += _step_links(built, name, number, step)
+    found += _successions(thread)
     if open_store := thread.heartbeat.while_open:
         about = f"{name} goes on while {open_store} has something open"
         edges = ((name, open_store, "refers"),)
@@ -270,6 +280,22 @@ def _cause(
             origin = (callers[0], f"tool {source}")
             return Link(origin, target, "trigger", about, edges, trigger.background)
     return None
+
+
+def _successions(thread: plan.ThreadPlan) -> list[Link]:
+    """The arrows from tool to tool: which may follow which."""
+    name, rules = thread.name, thread.heartbeat.rules
+    pairs = [(one, two, "then") for one, after in rules.then.items() for two in after]
+    pairs += [(two, one, "after") for one, before in rules.after.items() for two in before]
+    for one, branch in rules.branch.items():
+        after = [each for names in branch.when.values() for each in names]
+        pairs += [(one, two, "branch") for two in dict.fromkeys([*after, *branch.otherwise])]
+    return [
+        Link((name, f"tool {one}"), (name, f"tool {two}"), "rule", f"{two} may follow {one}",
+             ((one, two, kind),))
+        for one, two, kind in pairs
+        if one in thread.tools and two in thread.tools
+    ]  # fmt: skip
 
 
 def _tool_links(built: plan.Plan, thread: str, tool: plan.ToolPlan) -> list[Link]:
