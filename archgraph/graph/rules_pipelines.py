@@ -37,10 +37,8 @@ def step_stores(found: design.Design) -> None:
             at = (*path, step.operator, *option.split("."))
             if not _known(found, store, at) or store not in found.types:
                 continue
-            kind = found.types[store]
             needed = _ASKED.get(step.operator, "")
-            offered = getattr(kind, needed, None) if needed else True
-            if needed and offered is getattr(stores.Store, needed) and not _is_text(kind):
+            if not _can(found.types[store], needed):
                 message = f"{store!r} is a {found.spec.stores[store].type}, which cannot do that"
                 able = [name for name, each in found.types.items() if _can(each, needed)]
                 remedy = f"name one of: {', '.join(able)}" if able else "name a collection"
@@ -111,7 +109,8 @@ def expressions(found: design.Design) -> None:
 
 
 def _useless(found: design.Design, thread: str, steps: list[architecture.Step]) -> None:
-    if not steps or any(options.writes() for _, _, options, _ in _steps(found, thread)):
+    known = list(_steps(found, thread))
+    if len(known) < len(steps) or not known or any(each[2].writes() for each in known):
         return
     message = f"{thread!r} writes nothing, so its work is lost"
     remedy = "end it with a step that writes, such as `write`"
@@ -145,9 +144,7 @@ def _known(found: design.Design, store: str, path: tree.Path) -> bool:
 
 
 def _can(kind: type[stores.Store], needed: str) -> bool:
-    return not needed or getattr(kind, needed) is not getattr(stores.Store, needed)
-
-
-def _is_text(kind: type[stores.Store]) -> bool:
-    """Whether a store is one text, which `write` replaces."""
-    return hasattr(kind, "put")
+    """Whether a type of store offers what an operator asks of it."""
+    if not needed or (needed == "keep" and hasattr(kind, "put")):  # a text, which is replaced
+        return True
+    return getattr(kind, needed) is not getattr(stores.Store, needed)

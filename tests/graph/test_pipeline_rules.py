@@ -1,0 +1,153 @@
+"""Faults of pipelines are told with their place, and what is right is not complained about."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from archgraph import errors
+from archgraph.graph import check, compile, design, diff
+from archgraph.spec import load
+from tests.runtime import test_pipelines as piped
+
+GOOD = piped.READ + piped.EXTRACT + piped.WRITE
+
+
+def problems(folder: Path, steps: str, *overrides: str) -> list[errors.Problem]:
+    return check.check(piped.write(folder, steps), overrides)
+
+
+def test_a_good_one_has_no_problems(tmp_path: Path) -> None:
+    assert [str(p) for p in problems(tmp_path, GOOD) if "never-written" not in p.code] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "says"),
+    [
+        ("extract:", "extrat:", "unknown-operator", 'did you mean "extract"'),
+        ("fields:", "feilds:", "unknown-key", 'did you mean "fields"'),
+        ("of: said", "of: siad", "unknown-value", 'did you mean "said"'),
+        ("items: found", "items: fuond", "unknown-value", 'did you mean "found"'),
+        ("to: facts", "to: fatcs", "unknown-name", 'did you mean "facts"'),
+        ("to: facts", "to: window", "", ""),
+        ("store: recall", "store: recal", "unknown-name", 'did you mean "recall"'),
+        ("since: last_run", "since: yesterday", "wrong-value", "last_run"),
+        ("fact: text", "fact: txet", "wrong-value", "text"),
+        (
+            "prompt: ask.jinja2",
+            "prompt: asc.jinja2",
+            "template-missing",
+            'did you mean "ask.jinja2"',
+        ),
+        ("prompt: ask.jinja2, ", "", "missing-key", "prompt"),
+        ("as: found", "as: facts", "duplicate-name", "another name"),
+        (", as: found", "", "unknown-value", "found"),
+        ("items: found", "items: item", "unknown-value", "each"),
+        ("as: said", "as: said, when: 'said >'", "template-syntax", ""),
+        ("as: found", "as: found, when: verdict.good", "unknown-value", "verdict"),
+        ("as: found", "as: found, each: nothing", "unknown-value", "nothing"),
+    ],
+)
+def test_a_fault_is_told(tmp_path: Path, old: str, new: str, code: str, says: str) -> None:
+    assert old in GOOD
+    found = [p for p in problems(tmp_path, GOOD.replace(old, new, 1)) if p.severity == "error"]
+    if not code:
+        assert found == []
+        return
+    assert code in [p.code for p in found], [str(p) for p in found]
+    told = next(p for p in found if p.code == code)
+    assert says in str(told)
+    assert told.line > 0
+    if new:
+        lines = (tmp_path / "piped.yaml").read_text().split("\n")
+        assert new.split(",")[0].split(":")[0] in lines[told.line - 1]
+
+
+def test_two_operators_in_a_step_and_none(tmp_path: Path) -> None:
+    both = GOOD + "      - {read: recall, write: {to: facts}}\n"
+    assert "read and write in one step" in "\n".join(map(str, problems(tmp_path, both)))
+    none = GOOD + "      - {as: x}\n"
+    assert "the step has no operator" in "\n".join(map(str, problems(tmp_path, none)))
+
+
+def test_a_store_that_no_pipeline_can_search(tmp_path: Path) -> None:
+    steps = GOOD + "      - {retrieve: {from: profile, query: said}, as: x}\n"
+    told = [p for p in problems(tmp_path, steps) if p.code == "wrong-kind"]
+    assert "'profile' is a block" in str(told[0])
+    assert "facts" in str(told[0])
+
+
+def test_nothing_can_be_said_to_a_pipeline(tmp_path: Path) -> None:
+    file = piped.write(tmp_path, GOOD, piped.EVERY.replace("turn}", "turn, say: main.jinja2}"))
+    assert "pipeline-say" in [p.code for p in check.check(file)]
+
+
+def test_a_pipeline_that_writes_nothing_is_warned_of(tmp_path: Path) -> None:
+    assert "useless-pipeline" in [p.code for p in problems(tmp_path, piped.READ)]
+
+
+def test_a_pipeline_must_not_make_itself_due_for_ever(tmp_path: Path) -> None:
+    triggers = "    triggers: [{event: facts.write}]\n    steps:\n"
+    file = piped.write(tmp_path, GOOD, triggers)
+    assert "trigger-cycle" in [p.code for p in check.check(file)]
+
+
+def test_the_budget_of_its_largest_request_is_proven(tmp_path: Path) -> None:
+    file = piped.write(tmp_path, GOOD)
+    text = file.read_text().replace("context_window: 4096", "context_window: 600")
+    file.write_text(text)
+    (told,) = [p for p in check.check(file) if p.code == "budget"]
+    assert "said below the instructions, at its cap" in str(told)
+    assert "threads.digest" in told.path
+
+
+@pytest.mark.parametrize(
+    ("node", "left"),
+    [("facts", []), ("profile", ["read", "extract", "write"]), ("notes", 3)],
+)
+def test_a_removed_store_takes_its_steps_along(tmp_path: Path, node: str, left: object) -> None:
+    file = piped.write(tmp_path, GOOD)
+    found = load.read(file, [f"{node}=null"])
+    kept = [step.operator for step in found.spec.steps["digest"]]
+    if node == "facts":
+        assert kept == ["read", "extract"]
+    else:
+        assert kept == ["read", "extract", "write"]
+
+
+def test_what_is_left_dangling_is_told(tmp_path: Path) -> None:
+    steps = GOOD + "      - {write: {to: profile, content: 'kept {{ known|length }}'}}\n"
+    steps = steps.replace(
+        "write: {to: facts, items: found}}", "write: {to: facts, items: found}, as: known}", 1
+    )
+    told = [p for p in problems(tmp_path, steps, "facts=null") if p.severity == "error"]
+    assert [p.code for p in told] == ["unknown-value"]
+    assert "known" in str(told[0])
+
+
+def test_the_plan_of_a_pipeline_survives_its_file(tmp_path: Path) -> None:
+    plan = compile.compile(load.load(piped.write(tmp_path, GOOD))).plan
+    again = compile.plan_from_json(compile.plan_to_json(plan))
+    assert again == plan
+    assert again.threads["digest"].pipeline
+    assert [step.operator for step in again.threads["digest"].steps] == ["read", "extract", "write"]
+
+
+def test_its_stores_are_edges(tmp_path: Path) -> None:
+    from archgraph.graph import assemble, build
+
+    built = assemble.make(design.of(load.load(piped.write(tmp_path, GOOD))))
+    edges = {edge[:3] for edge in build.edges(built, build.references(built))}
+    assert ("digest", "recall", "reads") in edges
+    assert ("digest", "facts", "writes") in edges
+
+
+def test_a_changed_step_is_a_difference(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    one = compile.compile(load.load(piped.write(tmp_path, GOOD))).plan
+    other = compile.compile(
+        load.load(piped.write(tmp_path / "b", GOOD.replace("found", "got")))
+    ).plan
+    assert one.digest != other.digest
+    assert diff  # the words of it are tested with the other differences
