@@ -27,6 +27,7 @@ from archgraph.spec import transcript as transcripts
 if TYPE_CHECKING:
     from archgraph.llm import base as llm
     from archgraph.runtime import agent as agents
+    from archgraph.runtime import world
 
 # The runtime is imported where an agent is touched: `check`, `show` and `diff` do without it and
 # would take half as long again.
@@ -44,6 +45,7 @@ class Chosen(TypedDict, total=False):
     embedder: llm.Embedder | None
     durability: str
     reembed: bool
+    approve: world.Approve
 
 
 def load(source: Source, overrides: Sequence[str] = ()) -> loading.Architecture:
@@ -167,6 +169,7 @@ def _another(path: str, held: str, wanted: str, source: str, chosen: Sequence[st
 
 def _given(setup: Chosen) -> agents.Setup:
     from archgraph.runtime import agent as agents
+    from archgraph.runtime import world
 
     return agents.Setup(
         setup.get("clock"),
@@ -174,6 +177,7 @@ def _given(setup: Chosen) -> agents.Setup:
         setup.get("embedder"),
         setup.get("durability", "normal"),
         setup.get("reembed", False),
+        setup.get("approve", world.nobody),
     )
 
 

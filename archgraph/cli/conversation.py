@@ -180,14 +180,20 @@ class Conversation:
             return None
         return max(_LEAST_WAIT, float(due) - db.now())
 
-    def _approve(self, tool: str, arguments: Mapping[str, Any]) -> bool:
-        """Ask whether a call that needs a person's approval may be made; never, in a pipe."""
+    def _approve(self, tool: str, arguments: Mapping[str, Any]) -> bool | str:
+        """Ask whether a call that needs a person's approval may be made; never, in a pipe.
+
+        What is neither yes nor no is the reason for a no.
+        """
         if not self.lines.typed:
-            return False
+            return "nobody can be asked here"
         self.voice.end()
         told = voice.plain_arguments(json.dumps(arguments, ensure_ascii=False))
-        self.out.piece(f"Allow {tool}({screen.clean(told)})? [y/N] ", "warn")
-        return (self.lines.read() or "").strip().lower() in ("y", "yes")
+        self.out.piece(f"Allow {tool}({screen.clean(told)})? [y/N, or why not] ", "warn")
+        said = (self.lines.read() or "").strip()
+        if said.lower() in ("y", "yes"):
+            return True
+        return False if said.lower() in ("", "n", "no") else said
 
     def _prompt(self) -> None:
         if self.lines.typed:

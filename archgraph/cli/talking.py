@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -28,9 +28,14 @@ _IN_A_ROW = 3
 @click.command()
 @options.with_agent
 @click.argument("text")
+@click.option(
+    "--approve",
+    is_flag=True,
+    help="Agree to every call that needs a person's approval; without it such calls are refused.",
+)
 @options.as_json
 @options.quiet
-def send(who: options.Who, text: str, as_json: bool, quiet: bool) -> int:
+def send(who: options.Who, text: str, approve: bool, as_json: bool, quiet: bool) -> int:
     """Send one message and print the reply.
 
     With an architecture the agent lives only for this message, unless --agent names a file. With
@@ -39,10 +44,20 @@ def send(who: options.Who, text: str, as_json: bool, quiet: bool) -> int:
     said = sys.stdin.read() if text == "-" else text
     if not said.strip():
         raise errors.InputError("the message is empty: there is nothing to send")
+    refused: list[str] = []
+
+    def asked(tool: str, arguments: Mapping[str, Any]) -> bool | str:
+        refused.extend([] if approve else [tool])
+        return approve or "nobody can be asked here"
+
     with who.open() as opened:
+        opened.world.approve = asked
         try:
             turn = opened.send(said)
             code = _answer(turn, opened, as_json=as_json, quiet=quiet)
+            if refused and not quiet:
+                told = f"{', '.join(dict.fromkeys(refused))} was refused: it needs approval"
+                screen.Screen(err=True).line(f"({told}; --approve gives it)", "warn")
             if opened.db.path != ":memory:":
                 opened.work()
         except KeyboardInterrupt:

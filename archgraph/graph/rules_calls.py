@@ -102,6 +102,9 @@ def _fields_of(found: design.Design, event: str) -> tuple[str, ...] | None:
         return ()
     if node in found.types and found.keeps_messages(node) and name == "write":
         return _FIELDS["log.write"]
+    declared = getattr(found.options(node), "fields", {}) if node in found.types else {}
+    if declared and name == "write":
+        return ("verb", "id", "thread", *declared)
     return _FIELDS.get(event)
 
 

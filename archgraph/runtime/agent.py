@@ -47,6 +47,8 @@ class Setup:
     `gateway` answers for every model, `embedder` for the one that the plan names; both are opened
     by name when they are None. `clock` is None for the one that the file was made with. With
     `reembed` the search indexes of the file are dropped and made again with this embedder.
+    `approve` asks a person about calls that need approval; it returns true, or why not (false or
+    a text, which the model reads).
     """
 
     clock: clock.Clock | None = None
@@ -54,6 +56,7 @@ class Setup:
     embedder: llm.Embedder | None = None
     durability: str = "normal"
     reembed: bool = False
+    approve: world.Approve = world.nobody
 
 
 class Agent:
@@ -63,6 +66,7 @@ class Agent:
         self.plan, self.db, self.setup = plan, db, setup
         self._embedder: llm.Embedder | None = setup.embedder
         self.world = world.World(plan, db, self._gateway, self._open_embedder)
+        self.world.approve = setup.approve
         state = commit.load_state(db, plan.threads)
         self._scheduler = scheduler.Scheduler(self.world, state)
 

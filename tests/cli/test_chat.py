@@ -222,7 +222,9 @@ def test_background_threads_work_while_nobody_types(tmp_path: Path) -> None:
         assert terminal.process.wait(30) == 0
 
 
-@pytest.mark.parametrize(("answer", "outcome"), [("y", "Appended."), ("", "was not given")])
+@pytest.mark.parametrize(("answer", "outcome"), [
+    ("y", "Appended."), ("", "was not given"), ("not bees", "was not given: not bees"),
+])  # fmt: skip
 def test_a_person_is_asked_for_approval(answer: str, outcome: str, tmp_path: Path) -> None:
     file = tmp_path / "asking.yaml"
     rule = "{heartbeat: {rules: {approval: [core_memory_append]}}}"
@@ -231,7 +233,7 @@ def test_a_person_is_asked_for_approval(answer: str, outcome: str, tmp_path: Pat
     with Terminal("chat", str(file), "--model", model, folder=tmp_path) as terminal:
         terminal.until(PROMPT)
         terminal.type("I keep bees.\n")
-        terminal.until('Allow core_memory_append(name="human", content="Bees.")? [y/N]')
+        terminal.until('Allow core_memory_append(name="human", content="Bees.")? [y/N, or why not]')
         terminal.type(f"{answer}\n")
         assert outcome in terminal.until("Done.")
         terminal.until(PROMPT)

@@ -40,6 +40,19 @@ def test_send_reads_standard_input(tmp_path: Path) -> None:
     assert "line 1\nline 2" in commands.invoke("journal", file, "--turn", "1").stdout
 
 
+@pytest.mark.parametrize("approve", [True, False])
+def test_send_agrees_to_calls_only_when_it_is_told_to(approve: bool, tmp_path: Path) -> None:
+    file = tmp_path / "asking.yaml"
+    rule = "{heartbeat: {rules: {approval: [core_memory_append]}}}"
+    file.write_text(f"extends: memgpt\nname: asking\nthreads: {{main: {rule}}}\n", "utf-8")
+    model = commands.script(tmp_path, commands.notes("Bees."), commands.says("Done."))
+    flags = ("--agent", str(tmp_path / "a.db"), *(["--approve"] if approve else []))
+    result = commands.invoke("send", str(file), "hi", "--model", model, *flags)
+    assert result.stdout == "Done.\n" and ("--approve gives it" in result.stderr) != approve
+    told = commands.invoke("journal", str(tmp_path / "a.db"), "--turn", "1").stdout
+    assert ("nobody can be asked here" in told) != approve
+
+
 def test_send_tells_a_failed_turn(tmp_path: Path) -> None:
     model = commands.script(tmp_path)
     result = commands.invoke("send", "memgpt", "hi", "--model", model, code=3)
