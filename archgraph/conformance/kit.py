@@ -68,12 +68,12 @@ def check(group: str, remedy: str, *needs: str) -> Callable[[Callable[..., None]
 
     def mark(method: Callable[..., None]) -> Any:
         @functools.wraps(method)
-        def checked(self: Ground, *given: Any) -> None:
+        def checked(self: Ground, *given: Any, **named: Any) -> None:
             for need in needs:
                 if need not in self.capabilities():
                     raise NotApplicable(f"the type has no {need}")
             try:
-                method(self, *given)
+                method(self, *given, **named)
             except NotApplicable:
                 raise
             except Fault as fault:
@@ -325,7 +325,7 @@ class Ground:
             for name, verb in self._reading(store).items()
         }
 
-    def _ask(self, store: Any, name: str, **given: Any) -> str:
+    def _ask(self, store: Any, name: str, /, **given: Any) -> str:
         """What a reading verb says."""
         if not store.context.db.in_transaction:
             store.prepare(name, given)

@@ -154,7 +154,7 @@ class Skills(base.Store):
                 raise errors.ToolError(f"{name} was not saved, for the code fails:\n{shown}")
         old = self.records.get(name)
         version = int(old.fields["version"]) + 1 if old else 1
-        text = f"{name}: {' '.join(description.split())}"
+        text = f"{name}: {description}"
         fields = {"code": code, "version": version, "arguments": arguments or {}}
         tokens = self.context.count(text)
         if old:
