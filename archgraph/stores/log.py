@@ -18,6 +18,8 @@ from archgraph.messages import Wire
 from archgraph.stores import base, indexes
 from archgraph.stores import retrieval as ranking
 
+KINDS = ("user", "assistant", "result", "alert", "heartbeat", "login")
+"""Kinds of message, which events carry as `kind`."""
 SPOKEN = ("user", "assistant")
 """Kinds of message that searches look at: what people and agent said, not machinery."""
 
@@ -96,7 +98,7 @@ class Log(base.Store):
         if self._count is not None:
             self._count += 1
         record = self.records.add(replace(draft, tokens=tokens))
-        self.wrote(kind=entry.kind)
+        self.wrote(kind=entry.kind, name=entry.name)
         return record
 
     def size(self, entry: Entry) -> int:

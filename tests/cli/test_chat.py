@@ -223,7 +223,7 @@ def test_background_threads_work_while_nobody_types(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("answer", "outcome"), [
-    ("y", "Appended."), ("", "was not given"), ("not bees", "was not given: not bees"),
+    ("y", "Appended."), ("", "was not given"), ("not bees", "was not given"),
 ])  # fmt: skip
 def test_a_person_is_asked_for_approval(answer: str, outcome: str, tmp_path: Path) -> None:
     file = tmp_path / "asking.yaml"
