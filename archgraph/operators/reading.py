@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 import pydantic
 
 from archgraph.operators import base, values
+from archgraph.stores import base as stores
 from archgraph.stores import retrieval as ranking
 
 
@@ -84,9 +85,12 @@ class Read(base.Operator):
             held = (store.records.get(id) for id in wanted)
             return bench.items(told.store, [record for record in held if record is not None])
         most = None if told.where else told.newest
-        if most is None:
-            return bench.items(told.store, store.records.select())
-        return bench.items(told.store, store.records.select(order="seq DESC", limit=most)[::-1])
+        select = getattr(store, "select", None)
+        if select is not None:  # a collection, which leaves out what is history by now
+            newest: list[stores.Record] = select(newest=True, limit=most)
+            return bench.items(told.store, newest[::-1])
+        newest = store.records.select(order="seq DESC", limit=most or -1)
+        return bench.items(told.store, newest[::-1])
 
 
 class Retrieve(base.Operator):

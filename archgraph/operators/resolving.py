@@ -171,7 +171,7 @@ class Resolve(base.Operator):
             origin = values.sources(item)
             record = store.keep(text, fields=fields, derived_from=origin, **envelope)
         if decision == "link" and record is not None:
-            store.link(record.id, target, self.options.kind)
+            store.relate(record.id, target, self.options.kind)
         items = bench.items(self.options.into, [record] if record is not None else [])
         return {**(items[0] if items else {}), **told}
 

@@ -9,6 +9,7 @@ import pydantic
 
 from archgraph import errors
 from archgraph.operators import base, values
+from archgraph.stores import forgetting
 
 
 class Write(base.Operator):
@@ -146,8 +147,9 @@ class Update(base.Operator):
             made = item if isinstance(item, Mapping) and "_row" not in item else {}
             fields, envelope = parts(made, given, None)
             text = str(bench.template(told.content, item=item)).strip() if told.content else None
-            joined = {**held.fields, **fields} if fields else None
-            changed.append(store.revise(id, content=text or None, fields=joined, **envelope))
+            changed.append(
+                store.revise(id, content=text or None, fields=fields or None, **envelope)
+            )
         return bench.items(told.within, changed)
 
 
@@ -191,7 +193,7 @@ class Link(base.Operator):
         for source in _known(store, bench.value(told.source)):
             for target in targets:
                 if source != target:
-                    store.link(source, target, kind, weight=told.weight)
+                    store.relate(source, target, kind, weight=told.weight)
                     made += 1
         return made
 
@@ -206,7 +208,7 @@ class Forget(base.Operator):
         """The collection."""
         items: str = ""
         """The records that go: a value with records or ids. Without it the policy chooses."""
-        policy: dict[str, Any] = pydantic.Field(default={})
+        policy: forgetting.Forgetting | None = None
         """How victims are chosen and what becomes of them: the keys of a collection's
         `overflow`; its own unless given."""
 
@@ -231,7 +233,7 @@ class Forget(base.Operator):
         if told.items:
             gone = [store.discard(id) for id in _known(store, bench.value(told.items))]
         else:
-            gone = store.forget(told.policy or None)
+            gone = store.forget_by(told.policy)
         return bench.items(told.within, gone)
 
 
