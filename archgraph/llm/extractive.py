@@ -45,7 +45,7 @@ class Extractive:
         kit = tools.read(() if request.tool_choice == "none" else request.tools)
         move = policy.decide(window, kit, request.tool_choice == "required")
         calls = tuple(
-            ToolCall(call_ids.derive(request, n), call.tool.name, policy.wire_arguments(call))
+            ToolCall(call_ids.derive(request, n), call.tool.name, call.wire())
             for n, call in enumerate(move.calls)
         )
         counter = tokens.counter(NAME)

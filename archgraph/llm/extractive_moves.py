@@ -5,6 +5,7 @@ Used by the modules that decide. Knows no rules.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,10 @@ class Call:
 
     tool: tools.Tool
     arguments: dict[str, Any]
+
+    def wire(self) -> str:
+        """The arguments as JSON text, as a model would send them."""
+        return json.dumps(self.arguments, ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ facts are saved before it is answered.
 from __future__ import annotations
 
 import itertools
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,6 +20,7 @@ from typing import Any
 from archgraph.llm import extractive_answering as answering
 from archgraph.llm import extractive_facts as facts
 from archgraph.llm import extractive_jobs as jobs
+from archgraph.llm import extractive_records as records
 from archgraph.llm import extractive_searching as searching
 from archgraph.llm import extractive_tasks as tasks
 from archgraph.llm import extractive_tending as tending
@@ -131,7 +131,7 @@ def _unasked(window: Window, kit: tools.Kit) -> Move:
 def _attend(window: Window, kit: tools.Kit, message: Event) -> Move:
     """Save what a message tells, then answer it."""
     saving = _save_message(window, kit, message)
-    if saving and (saving.calls[0].tool.heartbeat or saving.calls[0].tool.role == tools.REPLACE):
+    if saving and (saving.calls[0].tool.heartbeat or saving.calls[0].tool.role != tools.WRITE):
         return saving
     then = _respond(window, kit, message, bool(saving))
     if saving:
@@ -146,6 +146,10 @@ def _respond(window: Window, kit: tools.Kit, message: Event, saving: bool) -> Mo
         if question is None:
             return _reply(window, kit, _small_talk(message, done))
         return _reply(window, kit, searching.conclude(question, window))
+    opened = records.open_next(question, window, kit)
+    if opened:
+        return opened
+    window = records.in_full(window, kit)
     search = searching.next_search(question, window, kit)
     if search is None:
         found = searching.conclude(question, window)
@@ -233,7 +237,7 @@ def _is_write(kit: tools.Kit, name: str) -> bool:
 def _save_message(window: Window, kit: tools.Kit, message: Event) -> Move | None:
     written = [a for a in window.since_asked if _is_write(kit, a.name)]
     if sum(a.ok for a in written) or len(written) >= _MOST_SAVES:
-        return None
+        return records.relate(window, kit)
     units = message.units
     if answering.question_in(message.text):  # what else such a message says is mostly instruction
         units = tuple(unit for unit in units if facts.personal(unit))
@@ -246,6 +250,7 @@ def _write(window: Window, kit: tools.Kit, news: Sequence[str], again: bool) -> 
     if not news:
         return None
     changed = _change(window, kit, news[0], again) if len(news) == 1 else None
+    changed = changed or records.change(window, kit, news)
     if changed:
         return changed
     text = "\n".join(news)
@@ -253,6 +258,8 @@ def _write(window: Window, kit: tools.Kit, news: Sequence[str], again: bool) -> 
     if place is None:
         return None
     tool, store = place
+    if tool.more:
+        return records.write(window, tool, news, again, store)
     given = {"text": text, **({"store": store} if store else {})}
     return Move((Call(tool, tools.arguments(tool, again, "This is worth keeping.", **given)),))
 
@@ -282,7 +289,7 @@ def _place(window: Window, kit: tools.Kit, text: str) -> tuple[tools.Tool, str] 
             continue
         barred = {str(arguments.get(tool.store)) for arguments in failed}
         barred |= {b.label for b in window.blocks if b.limit and b.used + len(text) + 1 > b.limit}
-        store = tools.best_store(tool, text, frozenset(barred | _own(tool)))
+        store = tools.best_store(tool, text, frozenset(barred | tending.own(tool)))
         if store:
             return tool, store
     return None
@@ -297,12 +304,6 @@ def _failed(tool: tools.Tool, window: Window, size: int) -> list[Mapping[str, An
         and not attempt.ok
         and len(str(attempt.arguments.get(tool.text, ""))) <= 2 * size
     ]
-
-
-def _own(tool: tools.Tool) -> set[str]:
-    """Stores about the agent itself, where there are others: users' facts do not belong there."""
-    own = {store for store in tool.stores if tools.about_self(store)}
-    return own if len(own) < len(tool.stores) else set()
 
 
 # --- pressure ------------------------------------------------------------------------------------
@@ -391,8 +392,3 @@ def _rewrite(
     thought = "I bring this up to date."
     calls = tuple(Call(tool, tools.arguments(tool, True, thought, **given)) for given in changes)
     return Move(calls) if calls else None
-
-
-def wire_arguments(call: Call) -> str:
-    """The arguments as JSON text, as a model would send them."""
-    return json.dumps(call.arguments, ensure_ascii=False)

@@ -25,7 +25,7 @@ def rewritten(
     lines are cut. A section that is not in view is not written over.
     """
     text = "\n".join(news)
-    store = tools.best_store(tool, text, _own(tool)) if tool.stores else ""
+    store = tools.best_store(tool, text, own(tool)) if tool.stores else ""
     block = next((b for b in window.blocks if b.label == store or not store), None)
     if block is None and roomy:
         return None
@@ -82,7 +82,7 @@ def _json(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _own(tool: tools.Tool) -> frozenset[str]:
-    """Sections about the agent itself, where there are others."""
+def own(tool: tools.Tool) -> frozenset[str]:
+    """Sections about the agent itself, where there are others: facts of users go elsewhere."""
     own = frozenset(store for store in tool.stores if tools.about_self(store))
     return own if len(own) < len(tool.stores) else frozenset()

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archgraph.llm import extractive_job_tools as jobs
+from archgraph.llm import extractive_record_tools as record_tools
 from archgraph.llm import extractive_words as words
 from archgraph.messages import Wire
 
@@ -71,7 +72,9 @@ class Tool:
     heartbeat: str = ""
     thoughts: str = ""
     id: str = ""
+    target: str = ""
     items: str = ""
+    more: Mapping[str, Any] = field(default_factory=dict)
     required: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -110,6 +113,9 @@ def _understand(schema: str) -> Tool:
     said = " ".join((_spaced(name), about, *_said(properties)))
     own = {key: schema for key, schema in properties.items() if key not in _injected(found)}
     found |= jobs.understand(_spaced(name), about, own, set(parameters.get("required") or ()))
+    if not found.get("role"):
+        needs = set(parameters.get("required") or ())
+        found |= record_tools.understand(_spaced(name), about, own, needs, found)
     role = found.pop("role", "") or _role(_spaced(name), about, found, properties)
     needed = {key: properties.get(key, {}) for key in parameters.get("required") or ()}
     return Tool(name=name, role=role, said=said.lower(), required=needed, **found)
