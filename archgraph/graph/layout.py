@@ -138,7 +138,7 @@ def place(shown: scene.Scene, top: float, least: float = 0) -> Layout:
     channel = min(max(_LEAST_CHANNEL, 60 + 4 * across), _MOST_CHANNEL)
     right = max((card.x + card.width for card in cards), default=x)
     placed = _boxes(shown, found, cards, right + channel, top)
-    found_ways = ways.ways(shown.links, _rows(cards), _frames(placed), ICON - 6)
+    found_ways = ways.ways(shown.links, _rows(cards), _frames(placed), ICON + 4)
     ends = [point for way in found_ways for point in way.points]
     ends += [(box.x + box.width, box.y + box.height) for box in placed.values()]
     ends += [(card.x + card.width, card.y + card.height) for card in cards]

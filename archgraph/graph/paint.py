@@ -55,7 +55,8 @@ def style() -> str:
     dark = _rules(1, "#0d1117", "#e6edf3", "#9da7b3", "#161b22", "#21262d")
     fixed = [f".ag-svg{{font-family:{FONT};max-width:100%;height:auto}}",
              ".ag-name{font-weight:600}.ag-line{fill:none}",
-             ".ag-gone text{text-decoration:line-through}"]  # fmt: skip
+             ".ag-gone text{text-decoration:line-through}",
+             ".ag-gone .ag-removed-sign{text-decoration:none}"]  # fmt: skip
     fixed += [
         f".ag-{kind}{{stroke-width:{width}{f';stroke-dasharray:{dash}' if dash else ''}}}"
         for kind, (_, _, width, dash) in KINDS.items()

@@ -158,7 +158,7 @@ def _line(line: layout.Line, card: layout.Card) -> str:
                      f'width="{line.width:.1f}" height="16.5" rx="8.2"/>')  # fmt: skip
     indent = 9 if row.section == scene.CALLS else 2
     parts += _sign(row.mark, x + indent, y + 4)
-    indent += 12 if row.mark else 0
+    indent += 13 if row.mark else 0
     parts.append(paint.text(row.text, x + indent, y + 4, layout.TEXT_SIZE))
     if row.note:
         right = x + line.width - (8 if row.section == scene.CALLS else 0)
@@ -171,7 +171,7 @@ def _line(line: layout.Line, card: layout.Card) -> str:
     head = ""
     if line.first:
         head = paint.text(row.section, card.x + layout.PAD, y + 3.5, layout.HEAD_SIZE, "ag-quiet")
-    return head + _group("ag-row", parts, row.about, row.mark)
+    return _group("ag-row", parts, row.about, row.mark) + head
 
 
 def _box(placed: layout.Box) -> str:
