@@ -26,6 +26,8 @@ _ASKING = re.compile(
     r"tell me|look up|find|give me|name|list|remind me|recall)\b",
     re.I,
 )
+_REQUEST = re.compile(r"^(?:please\s+)?(?:look up|find out|tell me|remind me|give me)\b", re.I)
+"""A question in the form of a command, which answers none."""
 _CHAINED = re.compile(
     r"\b(?:itself|in turn|nested|chain|recursive\w*|until|again and again|so on|keep (?:looking|"
     r"going|searching)|follow (?:the|each|every|it|any))\b",
@@ -192,7 +194,8 @@ def weigh(question: Question, units: Sequence[Unit]) -> list[Weighed]:
 def _doubt(question: Question, unit: Unit, asked: str) -> float:
     if asked in words.flat(unit.raw):
         return 0.0
-    doubt = 0.5 if unit.text.endswith("?") or unit.speaker == AGENT else 1.0
+    asks = unit.text.endswith("?") or _REQUEST.match(unit.text)
+    doubt = 0.5 if asks or unit.speaker == AGENT else 1.0
     if question.names and not question.names & unit.around:
         return doubt * 0.6
     if unit.speaker in _ANONYMOUS or words.root(unit.speaker) in question.names:

@@ -65,7 +65,8 @@ def understand(
 
 
 def _says(role: str, name: str, about: str) -> bool:
-    named = _IN_NAME[role].search(name) and _ABOUT_TASKS.search(name)
+    where = f"{name} {_first(about)}" if role in (FINISH, GIVE_UP) else name
+    named = _IN_NAME[role].search(name) and _ABOUT_TASKS.search(where)
     return bool(named or _IN_TEXT[role].search(about))
 
 

@@ -29,6 +29,7 @@ _TOLD = 8
 """Results that a report tells."""
 _LONGEST = 40
 """Words of a result."""
+_NOTED = "I have put that on the list."
 
 _ID = r"[\[#(]?(?P<id>[\w-]*\d[\w-]*)[\])]?"
 _TAKEN = re.compile(rf"^\W*(?:task\s+)?{_ID}\s*[:.]\s*(?P<text>[^\n]+)", re.I)
@@ -62,13 +63,16 @@ class Task:
 
 def next_move(window: Window, kit: tools.Kit, hands: Hands) -> Move | None:
     """The next call of a job; None where there is none to be carried on now."""
-    if not kit.of(roles.TAKE):
+    if not kit.of(roles.TAKE, roles.PUSH, roles.PLAN):
         return None
-    if window.message is not None:
-        told = steps.steps_in(window.message.text)
-        move = _push(told, window.since_asked, kit) if told else None
-        if move or (not told and not hands.answered):
-            return move
+    told = steps.steps_in(window.message.text) if window.message else ()
+    move = _push(told, window.since_asked, kit)
+    if move:
+        return move
+    if not kit.of(roles.TAKE):  # others will do it
+        return hands.reply(_NOTED) if told and not hands.answered else None
+    if window.message is not None and not told and not hands.answered:
+        return None
     return _Desk(window, kit, hands).next_move()
 
 
@@ -205,8 +209,9 @@ class _Desk:
     def _outcome(self, task: Task) -> str:
         """What the window tells about a task that is neither to save nor to look up."""
         question = answering.question_in(f"Find {task.text}")
-        found = searching.conclude(question, self.window) if question else answering.UNKNOWN
-        return f"Gone through: {task.text}" if found == answering.UNKNOWN else found
+        found = searching.conclude(question, self.window) if question else ""
+        echo = words.stems(found) <= words.stems(task.text)
+        return f"Gone through: {task.text}" if echo or found == answering.UNKNOWN else found
 
     def _close(self, task: Task, result: str, failed: bool = False) -> Move | None:
         """Finish a task, or give it up; where neither can be told, take the next."""
