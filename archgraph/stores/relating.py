@@ -79,7 +79,8 @@ class Relating(base.Store):
                 self.backend.unlink(link)
                 self.wrote(verb="unlink", id=source)
                 return
-        raise errors.ToolError(f"{self.name} has no link {source} --{kind.strip()}--> {target}")
+        told = f"{source[:ID_LENGTH]} --{kind.strip()[:ID_LENGTH]}--> {target[:ID_LENGTH]}"
+        raise errors.ToolError(f"{self.name} has no link {told}")
 
     def neighbours(self, id: str, hops: int = 1, kinds: Sequence[str] = ()) -> list[base.Record]:
         """Records that are at most so many links away, the nearest first."""
