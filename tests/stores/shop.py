@@ -35,7 +35,12 @@ def database_at(path: Path | str = ":memory:") -> database.Database:
 
 
 def collect(
-    db: database.Database, embedder: Any = None, *, as_of: int | None = None, **options: Any
+    db: database.Database,
+    embedder: Any = None,
+    *,
+    as_of: int | None = None,
+    name: str = "facts",
+    **options: Any,
 ) -> collection.Collection:
     def peer(name: str) -> base.Store:
         raise KeyError(name)
@@ -43,7 +48,7 @@ def collect(
     used = embedder or Counting()
     context = base.Context(db, testing.count_tokens, lambda: used, peer, as_of=as_of)
     chosen = collection.Collection.Options.model_validate(options)
-    return collection.Collection("facts", chosen, context)
+    return collection.Collection(name, chosen, context)
 
 
 def fill(store: collection.Collection, *texts: str, **envelope: Any) -> list[base.Record]:
