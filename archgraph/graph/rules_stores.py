@@ -7,6 +7,7 @@ from typing import Any
 from archgraph import errors
 from archgraph.graph import design
 from archgraph.spec import tree
+from archgraph.stores import base as stores
 
 THRESHOLDS = ("warn_at", "evict_at", "evict_to")
 
@@ -50,6 +51,11 @@ def views(found: design.Design) -> None:
                 message = f"{target!r} is a {kind}, which cannot hold a summary"
                 remedy = "name a store of type block"
                 found.report("evict-target", message, remedy, path)
+            elif option == "overflow.into" and not _takes_records(found, name, target):
+                itself = "cannot archive into itself"
+                message = f"{target!r} {itself if target == name else f'is a {kind}'}"
+                remedy = "name another collection, which keeps what moves there"
+                found.report("overflow-target", message, remedy, path)
 
 
 def doubts(found: design.Design) -> None:
@@ -119,6 +125,12 @@ def _holds_text(found: design.Design, store: str) -> bool:
     """Whether a store can be rewritten as one text: it has a verb `rewrite` or a text option."""
     offered = found.verbs(store)
     return "rewrite" in offered or hasattr(found.options(store), "text")
+
+
+def _takes_records(found: design.Design, name: str, target: str) -> bool:
+    """Whether another store can take what moves out of one."""
+    keeps = found.types[target].keep is not stores.Store.keep
+    return keeps and target != name and not hasattr(found.options(target), "over")
 
 
 def _named(found: design.Design, section: str) -> list[str]:

@@ -74,6 +74,7 @@ CODES = {
     "not-a-log": "a store that cannot keep messages is used as a log",
     "over-not-a-log": "a view over a store that keeps no messages",
     "evict-target": "a summary that has no place where it can be written",
+    "overflow-target": "a store that cannot take what another one archives",
     "threshold-order": "thresholds in an order in which they cannot work",
     "threshold-range": "a threshold outside of the window that it is a fraction of",
     "since-not-a-log": "`since` on a store that keeps no messages",

@@ -99,7 +99,7 @@ def pagerank(
     ranks = begin
     for _ in range(rounds):
         flow = np.bincount(targets, shares * ranks[sources], len(names))
-        flow += ranks[stuck].sum() * begin
+        flow = flow + ranks[stuck].sum() * begin
         last, ranks = ranks, damping * flow + (1 - damping) * begin
         if np.abs(ranks - last).sum() < tolerance:
             break
