@@ -246,8 +246,19 @@ class Renderer:
             text, end = store.transcript(view)
         else:
             text, end = store.render(view), self.db.value("SELECT max(seq) FROM record") or 0
-        upto.setdefault(item.store, end)
+        if item.store not in upto:
+            upto[item.store] = end
+            if self._unread(item, end):
+                upto[tick.UNREAD] = 1
         return cast(str, text)
+
+    def _unread(self, item: plans.ContextItem, end: int) -> bool:
+        """Whether a range ended before all that there is, because of its cap."""
+        sql = "SELECT 1 FROM record WHERE store = ? AND seq > ? AND died IS NULL"
+        if not item.of:
+            return self.db.value(f"{sql} LIMIT 1", (item.store, end)) is not None
+        sql += " AND (thread IS NULL OR thread = ?) LIMIT 1"
+        return self.db.value(sql, (item.store, end, item.of)) is not None
 
     def _found(self, thread: plans.ThreadPlan, item: plans.ContextItem) -> str:
         """What a search for the user's last message finds, before the model is asked."""

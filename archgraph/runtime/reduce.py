@@ -188,8 +188,11 @@ def _end_run(
     rebase = ("failed" if reason else "done") if rises else ""
     ended = replace(ended, question=("", ""), answer=(), rebase=rebase)
     if not failed and not reason:
-        consumed = {store: row for store, row in thread.upto.items() if store != tick.RUN_START}
+        consumed = {store: row for store, row in thread.upto.items() if store not in tick.MARKS}
         ended = replace(ended, cursor={**thread.cursor, **consumed})
+        if tick.UNREAD in thread.upto and not ended.queued:
+            mode = "background" if thread.background else "foreground"
+            ended = replace(ended, queued=(("", "unread", mode),))
     state = reduce_runs.put(state, name, ended)
     if reason and not thread.background and not thread.question[0]:  # else its asker is told
         state = replace(state, failed=reason)

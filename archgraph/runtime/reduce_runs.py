@@ -45,10 +45,11 @@ def make_due(
         return state, [*commands, next_step(state, name, now)]
     if trigger.busy == "skip":
         return state, []
-    if thread.question[0] or (trigger.busy == "queue" and trigger.kind != "user_message"):
-        cause = "" if silent and not says else _event_of(trigger)
-        kept = (*thread.queued, (trigger.say, cause, trigger.mode))
-        return put(state, name, replace(thread, queued=kept)), []
+    later = trigger.busy == "queue" and trigger.kind != "user_message"
+    if thread.question[0] or later or _frozen(thread):
+        entry = (trigger.say, "" if silent and not says else _event_of(trigger), trigger.mode)
+        every = later or bool(thread.question[0])
+        return put(state, name, replace(thread, queued=_queued(thread, entry, every))), []
     commands = []
     if not silent and not thread.again:
         commands = [tick.Append("heartbeat", _cause(trigger), thread=name)]
@@ -59,6 +60,19 @@ def make_due(
         if thread.at_work:
             commands += [tick.Cancel(name, tick.STEP), next_step(state, name, now)]
     return put(state, name, thread), commands
+
+
+def _queued(
+    thread: tick.ThreadState, entry: tuple[str, str, str], every: bool
+) -> tuple[tuple[str, str, str], ...]:
+    """The runs that wait, and this one; unless `every`, one with the same to tell is enough."""
+    same = any(mode == entry[2] and entry[0] in ("", say) for say, _, mode in thread.queued)
+    return thread.queued if same and not every else (*thread.queued, entry)
+
+
+def _frozen(thread: tick.ThreadState) -> bool:
+    """Whether a run has fixed what it reads: what came later is for another run."""
+    return any(store not in tick.MARKS for store in thread.upto)
 
 
 def begin(

@@ -27,8 +27,9 @@ STEPPED, PIPED, FAILED, EVENT, MEASURED, OPENED, SIGNAL = (
 """Kinds of tick that are reduced at once, within the commit that caused them."""
 
 
-RUN_START = "@run"
-"""Key in `ThreadState.upto` of the last row that was written before the run began."""
+RUN_START, UNREAD = MARKS = ("@run", "@unread")
+"""Keys in `ThreadState.upto` that are no stores: the last row that was written before the run
+began, and that a range did not fit its cap, so that another run is due for the rest."""
 
 
 @dataclass(frozen=True, slots=True)
