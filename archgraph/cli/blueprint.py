@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from archgraph import registry
@@ -46,7 +46,10 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """What is extended: its name, params, and its first thread with prompt, context and tools."""
+    """What is extended: its name, params, and its first thread with prompt, context and tools.
+
+    `still`: the thread has no tools and takes one step.
+    """
 
     name: str
     params: Mapping[str, Any]
@@ -54,7 +57,7 @@ class Parent:
     prompt: str
     context: Sequence[Any]
     tools: Sequence[str]
-    stores: Sequence[str] = field(default=())
+    still: bool = False
 
 
 # Public functions
@@ -83,6 +86,8 @@ def extending(wish: Wish, parent: Parent) -> dict[str, str]:
     ]  # fmt: skip
     lines += _stores(wish, "") if wish.stores else []
     tools = _tools(wish)
+    if tools and parent.still:  # with tools it takes several steps, and says when it speaks
+        tools = {"send_message": "{verb: reply}", **tools}
     lines += ["tools:", *_listed(tools), ""] if tools else []
     lines += ["threads:", f"  {parent.thread}:", f"    prompt: {prompt}"]
     if wish.stores:
@@ -91,6 +96,8 @@ def extending(wish: Wish, parent: Parent) -> dict[str, str]:
                             for each in [*shown, *parent.context])  # fmt: skip
         lines.append(f"    context: [{context}]")
         lines.append(f"    tools: [{', '.join([*parent.tools, *tools])}]")
+        if parent.still:
+            lines.append("    heartbeat: {when: [requested, failed], max_steps: 6}")
     lines += ["# null takes away: `stores: {archival: null}` removes a store and all that uses it."]
     text = "\n".join([*lines, ""]).replace("params:\n\n", "")
     return {f"{wish.name}.yaml": text, f"prompts/{prompt}": parent.prompt}

@@ -146,7 +146,7 @@ def _parent(name: str) -> blueprint.Parent:
     source = plan.source["threads"][thread.name]
     return blueprint.Parent(
         name, plan.source.get("params") or {}, thread.name, plan.prompts[thread.prompt],
-        source.get("context") or [], thread.tools, tuple(plan.stores),
+        source.get("context") or [], thread.tools, not thread.tools and not thread.heartbeat.when,
     )  # fmt: skip
 
 
