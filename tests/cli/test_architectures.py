@@ -103,7 +103,8 @@ def test_show_an_agent(tmp_path: Path) -> None:
 
 def test_diff() -> None:
     assert commands.invoke("diff", "memgpt", "memgpt").stdout == "no differences\n"
-    assert "warn_at: 0.7 -> 0.75" in commands.invoke("diff", "memgpt", "memgpt_released").stdout
+    told = commands.invoke("diff", "memgpt", "memgpt_released").stdout
+    assert "warn_at of window: 0.7 → 0.75" in told and "Parameters: warn_at 0.7 → 0.75" in told
     changes = commands.invoke_json("diff", "memgpt", "fixed_window")
     assert {"how": "removed", "kind": "store", "name": "archival", "keys": []} in changes
 
