@@ -168,7 +168,9 @@ def read(messages: Sequence[Wire]) -> Materials:
     shown = [reading.plain(m.get("content")) for m in messages if m.get("role") == "user"]
     wrong = [reading.plain(m.get("content")) for m in messages if m.get("role") == "tool"]
     named = _split(shown[0] if shown else "")
-    places = _places([name for name, text in named])
+    wrong += [text for name, text in named if _REFUSED.match(name)]
+    named = [(name, _EMPTY.sub("", text)) for name, text in named if not _REFUSED.match(name)]
+    places = _places([name for name, text in named], "\n".join(told))
     found = (
         Section(name, text, place, records(text))
         for (name, text), place in zip(named, places, strict=True)
@@ -177,6 +179,8 @@ def read(messages: Sequence[Wire]) -> Materials:
 
 
 _TOLD = ("system", "developer")
+_REFUSED = re.compile(r"^(?:correction|complaint|error|refused|wrong)\b", re.I)
+_EMPTY = re.compile(r"^\s*\(?(?:none|nothing|empty)\)?\s*$", re.I)
 
 
 def _split(text: str) -> list[tuple[str, str]]:
@@ -195,15 +199,37 @@ def _split(text: str) -> list[tuple[str, str]]:
     return [(name, "\n".join(lines).strip("\n")) for name, lines in found]
 
 
-def _places(names: Sequence[str]) -> list[str]:
-    """What each section is, by the words of its name; what is neither stands with the new."""
-    spaced = [re.sub(r"[_\-.]+", " ", name) for name in names]
+def _places(names: Sequence[str], told: str) -> list[str]:
+    """What each section is, by the words of its name; what is neither stands with the new.
+
+    Beside other new material, sections of the latest messages, and those of which the instructions
+    say that they are only there to understand the rest, are old.
+    """
+    spaced = [re.sub(r"[_\-.]+", " ", name).lower() for name in names]
     found = [_place(name) for name in spaced]
+    for n, name in enumerate(spaced):
+        if found[n] == NEW and found.count(NEW) > 1 and _only_context(name, told):
+            found[n] = OLD
     if NEW not in found:
         found = [NEW if place == "" else place for place in found]
     if NEW not in found and OLD in found:
         found[found.index(OLD)] = NEW
     return [place or OLD for place in found]
+
+
+_CONTEXT = re.compile(
+    r"\b(?:only (?:there |here |given |meant )?(?:to understand|for|as)|for context|as (?:context|"
+    r"background)|take nothing from)\b",
+    re.I,
+)
+
+
+def _only_context(name: str, told: str) -> bool:
+    said = [s for s in words.sentences(told) if _CONTEXT.search(s)]
+    named = any(
+        re.search(rf"\b{re.escape(name)}\b", s.split(" understand ")[0], re.I) for s in said
+    )
+    return named or bool(re.match(r"(?:latest|recent)\b", name))
 
 
 def _place(name: str) -> str:

@@ -11,8 +11,11 @@ import math
 import re
 from collections.abc import Sequence
 
+from archgraph.llm import extractive_answering as answering
 from archgraph.llm import extractive_facts as facts
+from archgraph.llm import extractive_materials as materials
 from archgraph.llm import extractive_reading as reading
+from archgraph.llm import extractive_searching as searching
 from archgraph.llm import extractive_words as words
 from archgraph.llm.extractive_reading import Unit, Window
 
@@ -75,7 +78,20 @@ def task_of(window: Window) -> str:
         for name, pattern in _TASKS:
             if pattern.search(text):
                 return name
-    return ""
+    found = _sectioned(window)
+    if found is None:
+        return ""
+    asks = any(section.place == materials.ASKED for section in found.sections)
+    return "answer" if asks and found.question else "summarise"
+
+
+def _sectioned(window: Window) -> materials.Materials | None:
+    """The material of a message made of sections `## name`, None where it is another message."""
+    asked = [e.text for e in window.events if e.kind in ("user", "transcript", "note")]
+    if not asked or not asked[0].startswith("## "):
+        return None
+    told = {"role": "system", "content": window.system}
+    return materials.read([told, {"role": "user", "content": asked[0]}])
 
 
 def _edges(window: Window) -> str:
@@ -88,6 +104,8 @@ def _edges(window: Window) -> str:
 def perform(task: str, window: Window) -> str:
     """Do a text task on what the window shows."""
     asked = _instruction(window)
+    if task == "answer":
+        return _answer(window)
     units = _material(window)
     if task == "rate":
         return _rate(units, asked)
@@ -105,6 +123,16 @@ def perform(task: str, window: Window) -> str:
     return "\n".join(_sentence(facts.noted(unit)) for unit in chosen)
 
 
+def _answer(window: Window) -> str:
+    found = _sectioned(window)
+    if found is None or found.question is None:
+        return ""
+    best = answering.weigh(found.question, found.shown)[:1]
+    if not best or best[0].score < searching.ENOUGH:
+        return answering.UNKNOWN
+    return answering.answer(found.question, best[0].unit)
+
+
 def _instruction(window: Window) -> str:
     return f"{window.system}\n{_edges(window)}"
 
@@ -112,8 +140,11 @@ def _instruction(window: Window) -> str:
 def _material(window: Window) -> list[Unit]:
     """The text to work on: transcripts and messages, without the instruction itself."""
     units: list[Unit] = []
+    parts = _sectioned(window)
     for event in window.events:
-        if event.kind in ("transcript", "user", "note", "result"):
+        if parts and event.text.startswith("## "):
+            units.extend(materials.units_of(parts.records))
+        elif event.kind in ("transcript", "user", "note", "result"):
             units.extend(reading.records(event.text, event.name, event.at))
         elif event.kind == "said" and len(event.text.split()) > 3:
             units.extend(reading.records(event.text, reading.AGENT))

@@ -150,6 +150,20 @@ def test_a_workflow_has_its_steps():
     ]
 
 
+def test_what_is_there_to_understand_the_rest_gives_no_items():
+    material = {"summary": "(none)", "recent_talk": TALK, "exchange": "- Ann: I like tea."}
+    for told, name in [("Do it.", "latest_messages"), ("Talk is only there as context.", "talk")]:
+        given = {name if n == "recent_talk" else n: text for n, text in material.items()}
+        assert ask(given, {"fact": TEXT}, told, many=9) == [{"fact": "Ann: I like tea."}]
+
+
+def test_a_correction_is_no_material():
+    asked = {"question": "When did Ann move to Berlin?", "gists": PAGES}
+    refused = asked | {"correction": "Your last answer was refused: no record 'p2'"}
+    found = [ask(given, {"page": one_of("", "p1", "p2")})["page"] for given in (asked, refused)]
+    assert found[0] == "p2" != found[1]
+
+
 # --- triples -------------------------------------------------------------------------------------
 
 
@@ -471,6 +485,26 @@ def test_gist_summary_title_and_names():
     assert set(found["title"].split()) <= set(TALK.replace(".", "").split())
     assert found["people"][0] == "Ann"
     assert "Berlin" in found["people"]
+
+
+def ask_text(told, material):
+    shown = "\n\n".join(f"## {name}\n{text}" for name, text in material.items())
+    messages = [{"role": "system", "content": told}, {"role": "user", "content": shown}]
+    return extractive.Extractive().complete(base.Request("x", messages)).text
+
+
+@pytest.mark.parametrize("told", ["Write a summary in at most 30 words.", "Merge these."])
+def test_a_plain_text_is_made_of_the_records_without_their_headings(told):
+    text = ask_text(told, {"summary": "(none)", "messages": TALK})
+    assert "Ann: I moved to Berlin last week" in text
+    assert not {"##", "[m1]", "(none)"} & set(text.split())
+
+
+def test_a_plain_text_answers_a_question_of_the_material():
+    told = "Answer from the pages."
+    material = {"question": "Where does Bea live?", "pages": "- [p1] Bea lives in Oslo."}
+    assert ask_text(told, material) == "Oslo"
+    assert "no information" in ask_text(told, material | {"question": "Who painted the ceiling?"})
 
 
 def test_a_running_summary_keeps_what_it_held():
