@@ -12,14 +12,15 @@ facts are saved before it is answered.
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from archgraph.llm import extractive_answering as answering
+from archgraph.llm import extractive_code as code
 from archgraph.llm import extractive_facts as facts
 from archgraph.llm import extractive_jobs as jobs
+from archgraph.llm import extractive_obeying as obeying
 from archgraph.llm import extractive_records as records
 from archgraph.llm import extractive_searching as searching
 from archgraph.llm import extractive_tasks as tasks
@@ -44,7 +45,7 @@ _REMEMBERED, _HEARD, _GREETING = "I'll remember that.", "I see.", "Hello! How ca
 def decide(window: Window, kit: tools.Kit, must_call: bool = False) -> Move:
     """The next move. With `must_call` it has a call, be it one that changes nothing."""
     if not kit.tools:
-        return Move(text=_without_tools(window))
+        return Move(text=code.verdict(window) or _without_tools(window))
     move = _told_to_call(window, kit) or _choose(window, kit)
     return _idle(window, kit) if must_call and not move.calls else move
 
@@ -65,7 +66,8 @@ def _choose(window: Window, kit: tools.Kit) -> Move:
         return _unasked(window, kit)
     if _answered(window, kit):
         return _end(window, kit)
-    return _attend(window, kit, window.message)
+    coded = code.next_move(window, kit, lambda text: _reply(window, kit, text))
+    return coded or _attend(window, kit, window.message)
 
 
 def _hands(window: Window, kit: tools.Kit) -> jobs.Hands:
@@ -129,7 +131,7 @@ def _unasked(window: Window, kit: tools.Kit) -> Move:
 
 
 def _attend(window: Window, kit: tools.Kit, message: Event) -> Move:
-    """Save what a message tells, then answer it."""
+    """Save what a message tells, then answer it; what others have answered is passed on."""
     saving = _save_message(window, kit, message)
     if saving and (saving.calls[0].tool.heartbeat or saving.calls[0].tool.role != tools.WRITE):
         return saving
@@ -140,6 +142,8 @@ def _attend(window: Window, kit: tools.Kit, message: Event) -> Move:
 
 
 def _respond(window: Window, kit: tools.Kit, message: Event, saving: bool) -> Move:
+    if answer := obeying.passed_on(window):
+        return _reply(window, kit, answer)
     question = answering.question_in(message.text)
     if question is None or len(window.since_asked) >= MOST_CALLS:
         done = saving or any(_is_write(kit, attempt.name) for attempt in window.since_asked)
@@ -205,16 +209,9 @@ def _idle(window: Window, kit: tools.Kit) -> Move:
     return Move((Call(tool, arguments),))
 
 
-_DEMAND = re.compile(r"\b(?:must|have to|need to) call\b[: ]*(.+)", re.I)
-
-
 def _told_to_call(window: Window, kit: tools.Kit) -> Move | None:
-    """Obey a system message, just received, that names tools which must be called."""
-    last = window.events[-1] if window.events else None
-    demand = _DEMAND.search(last.text) if last and last.kind in ("note", "idle") else None
-    if demand is None:
-        return None
-    tool = next((t for t in kit.tools if re.search(rf"\b{re.escape(t.name)}\b", demand[1])), None)
+    """Obey a message, just received, that names tools which must be called, or alone may be."""
+    tool = obeying.demanded(window, kit)
     if tool is None:
         return None
     said = window.message.text if window.message else "Nothing new."

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from archgraph.llm import extractive_code_tools as code_tools
 from archgraph.llm import extractive_job_tools as jobs
 from archgraph.llm import extractive_record_tools as record_tools
 from archgraph.llm import extractive_words as words
@@ -113,6 +114,9 @@ def _understand(schema: str) -> Tool:
     said = " ".join((_spaced(name), about, *_said(properties)))
     own = {key: schema for key, schema in properties.items() if key not in _injected(found)}
     found |= jobs.understand(_spaced(name), about, own, set(parameters.get("required") or ()))
+    if not found.get("role"):
+        needed_by = parameters.get("required") or ()
+        found |= code_tools.understand(_spaced(name), about, own, needed_by)
     if not found.get("role"):
         needs = set(parameters.get("required") or ())
         found |= record_tools.understand(_spaced(name), about, own, needs, found)
