@@ -103,7 +103,7 @@ def _wanted(
     progress = tool_rules.Progress(after.called, after.last_call, after.last_branch)
     following = tool_rules.must_follow(rule.rules, progress)
     if following and not outcome.calls:
-        return Verdict(True, nudge=f"Your next call must be one of: {', '.join(following)}.")
+        return Verdict(True, nudge=f"Next you must call one of: {', '.join(following)}.")
     return Verdict(bool(following) or any(call.tool in rule.rules.go_on for call in good))
 
 

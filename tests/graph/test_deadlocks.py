@@ -181,10 +181,10 @@ def edges(folder: Path, text: str, *overrides: str) -> set[tuple[str, str, str]]
 
 
 ALL = ("{first: look, last: tell, continue: edit, then: {note: [edit, look]}, after: {edit: note}, "
-       "branch: {look: {x: note, else: tell}}, at_most: {note: 9}, required: note, approval: edit}")  # fmt: skip  # noqa: E501
+       "branch: {look: {x: note, else: tell}}, at_most: {note: 9, look: 9}, required: note, approval: edit}")  # fmt: skip  # noqa: E501
 KINDS = {("main", "look", "first"), ("tell", "main", "ends"), ("edit", "main", "continues"),
          ("note", "edit", "then"), ("note", "look", "then"), ("note", "edit", "after"),
-         ("look", "note", "branch"), ("look", "tell", "branch"), ("main", "note", "at_most"),
+         ("look", "note", "branch"), ("look", "tell", "branch"), ("main", "note", "at_most"), ("main", "look", "at_most"),
          ("main", "note", "requires"), ("main", "edit", "approves")}  # fmt: skip
 
 
@@ -200,7 +200,7 @@ def test_an_ablated_tool_takes_its_rules_along(tmp_path: Path) -> None:
     left = edges(tmp_path, ruled(ALL), "note=null")
     assert {each for each in left if each[2] in {kind for *_, kind in KINDS}} == {
         ("main", "look", "first"), ("tell", "main", "ends"), ("edit", "main", "continues"),
-        ("main", "edit", "approves"),
+        ("main", "edit", "approves"), ("main", "look", "at_most"),
     }  # fmt: skip
     plan = compile.compile(load.load(written(tmp_path, ruled(ALL)), ["edit=null"])).plan
     assert plan.threads["main"].heartbeat.rules.then == {"note": ("look",)}

@@ -133,7 +133,7 @@ def test_text_where_a_call_must_follow_is_answered_with_what_is_missing() -> Non
     })  # fmt: skip
     agent = helpers.opened(silent, gateway)
     agent.send("hello")
-    assert "Your next call must be one of: line." in helpers.sent(gateway.requests[2])[-1]
+    assert "Next you must call one of: line." in helpers.sent(gateway.requests[2])[-1]
     assert text(agent) == "x\ny"
 
 
