@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from archgraph.llm import extractive_answering as answering
 from archgraph.llm import extractive_dates as dates
 from archgraph.llm import extractive_facts as facts
+from archgraph.llm import extractive_grammar as grammar
 from archgraph.llm import extractive_judging as judging
 from archgraph.llm import extractive_materials as materials
 from archgraph.llm import extractive_triples as triples
@@ -55,7 +56,7 @@ _MOST_INSIGHTS = 5
 
 
 def statements(field: Field | None, material: Materials, most: int = 0) -> list[Unit]:
-    """The sentences of the new material that state what a field asks for, in their order.
+    """What the new material states that a field asks for: sentences, or clauses that stand alone.
 
     The field's words, and the instructions, may narrow them to what the user says of themselves,
     or to preferences, events, how-to, documents, secrets or plans. With a question, the sentences
@@ -63,7 +64,8 @@ def statements(field: Field | None, material: Materials, most: int = 0) -> list[
     """
     said = field.said if field else ""
     doing = bool(_DOING.search(said))
-    units = [u for u in materials.units_of(material.new) if _states(u, doing)]
+    told = [u for u in materials.units_of(material.new) if _states(u, doing)]
+    units = [clause for unit in told for clause in triples.clauses(unit)]
     units = _narrowed(units, field, material)
     units = _once(units)
     if _FEW.search(said):
@@ -135,7 +137,7 @@ def _name(match: re.Match[str], text: str) -> str:
     """A name; a word that begins a sentence is one only if it is no common word."""
     parts = match.group(0).split()
     first = not text[: match.start()].strip(" \"'(")
-    while parts and (words.is_stop(parts[0]) or (first and triples.is_verb(parts[0]))):
+    while parts and (words.is_stop(parts[0]) or (first and grammar.is_verb(parts[0]))):
         parts.pop(0)
         first = False
     name = re.sub(r"['’]s$", "", " ".join(parts))  # noqa: RUF001
@@ -159,7 +161,7 @@ def keywords(units: Sequence[Unit], most: int) -> list[str]:
             if words.is_stop(word) or word.lower() in words.META or len(word) < 3:
                 continue
             written.setdefault(root, word)
-            counts[root] += 1 if triples.is_verb(word) else 3 + 2 * word[:1].isupper()
+            counts[root] += 1 if grammar.is_verb(word) else 3 + 2 * word[:1].isupper()
     return [written[root] for root, _ in counts.most_common(most)]
 
 

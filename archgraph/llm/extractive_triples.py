@@ -10,52 +10,15 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from archgraph.llm import extractive_grammar as grammar
 from archgraph.llm import extractive_materials as materials
 from archgraph.llm import extractive_words as words
 from archgraph.llm.extractive_reading import Unit
 
 USER = "user"
 
-_COMMON = """
-    accept adopt agree allow appear arrive ask attend bake become begin believe belong book break
-    bring build buy call care carry change choose climb collect come consist contain cook cost
-    create cut dance decide design die disagree dislike draw dream drink drive drop earn eat end
-    enjoy enter exercise expect fall feel fight find finish fix fly forget found get give go grow
-    guide hate have hear help hire hold hope host hurt inherit invite join keep know lead learn
-    leave lend like listen live lose love maintain make manage marry mean meet mention miss move
-    need offer open order organise organize own paint pass pay plan plant play practise practice
-    prefer prepare produce promise publish quit raise read receive recommend rent report retire
-    return ride run say see sell send settle share show sing sit skip sleep smoke speak spend
-    stand start stay stop study suffer suggest support swim switch take teach tell think travel
-    try turn use visit volunteer wait walk want watch wear win wish work worry write hike train
-    rescue divorce graduate win bear name locate base
-"""
-
-_VERBS = frozenset(words.root(verb) for verb in _COMMON.split())
-
-
-def _set(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_BE = _set("am is are was were be been being 'm 're")
-_AUXILIARY = _set("has have had do does did will would can could may might must shall should")
-_ADVERBS = _set(
-    "now also really just still already recently currently always usually often never sometimes "
-    "finally actually only even probably soon once then definitely absolutely officially not "
-    "both all ever since mostly mainly"
-)
-_LINKS = _set(
-    "at in to for with as on from about of into by near under over through after against like "
-    "up off out back"
-)
-_NOT_SUBJECT = _set(
-    "and but or so because if when while then also yes no well please in on at after before "
-    "during since for with to from by"
-)
-_PRONOUNS = _set("i we he she they it you")
 _SHORT = (
     (re.compile(r"\b(I)['’]m\b", re.I), r"\1 am"),  # noqa: RUF001
     (re.compile(r"\b(\w+)['’]re\b"), r"\1 are"),  # noqa: RUF001
@@ -81,11 +44,6 @@ _TIME = re.compile(
 _TOKEN = re.compile(r"[^\s,;:.!?()\"]+(?:\.(?=\w)[^\s,;:.!?()\"]+)*")
 
 
-def is_verb(word: str) -> bool:
-    """Whether a word is a common verb, in any form."""
-    return words.root(word.lower()) in _VERBS
-
-
 @dataclass(frozen=True, slots=True)
 class Triple:
     """A simple sentence, cut. `denied` says that it states the contrary."""
@@ -94,6 +52,18 @@ class Triple:
     predicate: str
     object: str
     denied: bool = False
+
+
+_AND = re.compile(r",?\s+(?:and|but)\s+(?=(?:I|he|she|we|they|it|my|his|her|our)\b)")
+
+
+def clauses(unit: Unit) -> list[Unit]:
+    """The clauses of a sentence that can each stand alone, else the sentence."""
+    parts = _AND.split(unit.text)
+    if len(parts) < 2 or not all(of_text(part, unit.speaker or USER, "X") for part in parts):
+        return [unit]
+    own = unit.stems - words.stems(unit.text)
+    return [replace(unit, text=part, stems=words.stems(part) | own) for part in parts]
 
 
 def of_units(units: Sequence[Unit]) -> list[tuple[Triple, Unit]]:
@@ -121,12 +91,15 @@ def of_text(text: str, speaker: str = USER, last: str = "") -> Triple | None:
     if not place:
         return None
     start = place
-    while start > 1 and _flat(tokens[start - 1].group()) in _ADVERBS | {"longer", "no"}:
+    while start > 1 and grammar.flat(tokens[start - 1].group()) in grammar.ADVERBS | {
+        "longer",
+        "no",
+    }:
         start -= 1
     begins = clause[: tokens[start - 1].end()]
     subject = _named(begins, speaker, last)
     predicate, after, denied = _predicate(clause, tokens, start)
-    if _flat(begins) in ("i", "we"):
+    if grammar.flat(begins) in ("i", "we"):
         predicate = _third(predicate)
     rest = _object(clause[after:], speaker)
     if not subject or not predicate or not rest:
@@ -153,34 +126,35 @@ def _lead(text: str) -> str:
     return _LEADS.sub("", text)
 
 
-def _flat(token: str) -> str:
-    return token.lower().replace("’", "'")  # noqa: RUF001
-
-
 def _is_verb(tokens: Sequence[re.Match[str]], place: int) -> bool:
     """Whether the word at a place is the verb of a sentence whose subject stands before it."""
-    first = _flat(tokens[0].group())
-    if first in _NOT_SUBJECT or first in _BE or first in _AUXILIARY or place > 8:
+    first = grammar.flat(tokens[0].group())
+    if (
+        first in grammar.NOT_SUBJECT
+        or first in grammar.BE
+        or first in grammar.AUXILIARY
+        or place > 8
+    ):
         return False
     word = tokens[place].group()
-    flat = _flat(word)
-    if flat in _ADVERBS:
+    flat = grammar.flat(word)
+    if flat in grammar.ADVERBS:
         return False
-    if flat in _BE or flat in _AUXILIARY:
+    if flat in grammar.BE or flat in grammar.AUXILIARY:
         return True
-    before = next((_flat(t.group()) for t in reversed(tokens[:place])), "")
+    before = next((grammar.flat(t.group()) for t in reversed(tokens[:place])), "")
     if before in ("my", "our", "his", "her", "their", "the", "a", "an", "of", "no") or (
         before.endswith("'s")
     ):
         return False
-    if before in _LINKS:
+    if before in grammar.LINKS:
         return False
     if word[:1].isupper():
         return False
-    if words.root(flat) in _VERBS:
+    if words.root(flat) in grammar.VERBS:
         return True
-    subject = [t.group() for t in tokens[:place] if _flat(t.group()) not in _ADVERBS]
-    alone = len(subject) == 1 and _flat(subject[0]) in _PRONOUNS
+    subject = [t.group() for t in tokens[:place] if grammar.flat(t.group()) not in grammar.ADVERBS]
+    alone = len(subject) == 1 and grammar.flat(subject[0]) in grammar.PRONOUNS
     named = all(part[:1].isupper() for part in subject)
     return (alone and not words.is_stop(flat)) or (
         named and bool(re.search(r"[^s]s$|ed$", flat)) and not words.is_stop(flat)
@@ -192,20 +166,20 @@ def _predicate(clause: str, tokens: Sequence[re.Match[str]], start: int) -> tupl
     kept: list[str] = []
     denied, main, index = False, False, start
     while index < len(tokens):
-        token, flat = tokens[index].group(), _flat(tokens[index].group())
+        token, flat = tokens[index].group(), grammar.flat(tokens[index].group())
         if flat in ("not", "never", "no", "longer"):
             denied = True
             kept.append(token)
-        elif flat in _ADVERBS:
+        elif flat in grammar.ADVERBS:
             pass
-        elif flat in _BE or flat in _AUXILIARY:
+        elif flat in grammar.BE or flat in grammar.AUXILIARY:
             if main:
                 break
             kept.append(token)
         elif not main and _is_main(flat, kept):
             kept.append(token)
             main = True
-        elif flat in _LINKS and (main or kept):
+        elif flat in grammar.LINKS and (main or kept):
             kept.append(token)
             index += 1
             break
@@ -213,15 +187,13 @@ def _predicate(clause: str, tokens: Sequence[re.Match[str]], start: int) -> tupl
             break
         index += 1
     after = tokens[index].start() if index < len(tokens) else len(clause)
-    said = [k for k in kept if _flat(k) not in _AUXILIARY] if main and not denied else kept
-    denied = denied or any(words.root(k) in _STOPPING for k in kept)
+    said = (
+        [k for k in kept if grammar.flat(k) not in grammar.AUXILIARY]
+        if main and not denied
+        else kept
+    )
+    denied = denied or any(words.root(k) in grammar.STOPPING for k in kept)
     return re.sub(r"^am\b", "is", " ".join(said)), after, denied
-
-
-_STOPPING = frozenset(words.root(word) for word in ("stop", "quit", "cancel", "leave", "end"))
-
-
-_UNCHANGED = _set("quit read cut cost hurt")
 
 
 def _third(predicate: str) -> str:
@@ -231,7 +203,7 @@ def _third(predicate: str) -> str:
         verb = {"have": "has", "do": "does"}[verb]
     elif verb == "are":
         verb = "is"
-    elif verb in _COMMON.split() and verb not in _UNCHANGED:
+    elif verb in grammar.COMMON.split() and verb not in grammar.UNCHANGED:
         if re.search(r"[^aeiou]y$", verb):
             verb = f"{verb[:-1]}ies"
         else:
@@ -240,18 +212,18 @@ def _third(predicate: str) -> str:
 
 
 def _is_main(flat: str, kept: Sequence[str]) -> bool:
-    if not kept or all(_flat(k) in _ADVERBS | {"no", "longer"} for k in kept):
+    if not kept or all(grammar.flat(k) in grammar.ADVERBS | {"no", "longer"} for k in kept):
         return True
-    if any(_flat(k) in _BE for k in kept):
+    if any(grammar.flat(k) in grammar.BE for k in kept):
         return bool(re.search(r"ing$|ed$", flat)) or flat in ("born", "known", "made", "built")
-    return words.root(flat) in _VERBS or bool(re.search(r"ed$", flat))
+    return words.root(flat) in grammar.VERBS or bool(re.search(r"ed$", flat))
 
 
 def _named(subject: str, speaker: str, last: str) -> str:
     """A subject by name: the first person is the speaker."""
     speaker = USER if speaker in ("", "human", "memory") else speaker
     text = subject.strip(" ,\"'")
-    flat = _flat(text)
+    flat = grammar.flat(text)
     if flat in ("i", "we", "me"):
         return speaker
     if flat in ("he", "she", "they", "it"):
@@ -342,22 +314,22 @@ def _compared(new: Triple, old: Triple, corrects: bool) -> str:
 def _relation(triple: Triple) -> frozenset[str]:
     """The bases of a predicate, and the group of relations that it belongs to."""
     roots = {words.root(word) for word in words.WORD.findall(triple.predicate)}
-    bare = (*(_LINKS - {"like"}), *_ADVERBS, *_BE, "no", "longer")
+    bare = (*(grammar.LINKS - {"like"}), *grammar.ADVERBS, *grammar.BE, "no", "longer")
     roots -= {words.root(word) for word in bare}
-    roots = roots - {words.root(word) for word in _AUXILIARY} or roots
+    roots = roots - {words.root(word) for word in grammar.AUXILIARY} or roots
     if _is_state(triple):
         held = {words.root(word) for word in words.WORD.findall(triple.object)[:1]}
         roots = {"be"} | {_GROUP[root] for root in held if root in _GROUP}
-    stopped = roots & _STOPPING
+    stopped = roots & grammar.STOPPING
     if stopped:
         roots |= {words.root(word) for word in words.WORD.findall(triple.object)}
     return frozenset(roots | {_GROUP[root] for root in roots if root in _GROUP})
 
 
 def _is_state(triple: Triple) -> bool:
-    parts = [_flat(word) for word in triple.predicate.split()]
-    return bool(_BE & set(parts)) and all(
-        p in _BE | _LINKS | {"not", "no", "longer"} for p in parts
+    parts = [grammar.flat(word) for word in triple.predicate.split()]
+    return bool(grammar.BE & set(parts)) and all(
+        p in grammar.BE | grammar.LINKS | {"not", "no", "longer"} for p in parts
     )
 
 

@@ -145,7 +145,9 @@ def _foci(found: Sequence[Field], material: Materials, most: int) -> list[Focus]
 
 
 def _source(unit: Unit, records: Sequence[Record]) -> tuple[Record, ...]:
-    return tuple(record for record in records if unit in record.units)[:1]
+    """The record that a sentence or clause comes from."""
+    held = (r for r in records if any((u.raw, u.at) == (unit.raw, unit.at) for u in r.units))
+    return tuple(held)[:1]
 
 
 def _statements(found: Sequence[Field], material: Materials, most: int) -> list[Focus]:

@@ -89,6 +89,13 @@ def test_a_list_of_texts_and_one_text_hold_the_same_facts():
     assert ask({"messages": TALK}, {"fact": TEXT})["fact"] in listed
 
 
+def test_clauses_that_stand_alone_are_items_of_their_own():
+    found = ask({"messages": "- Ann: My name is Ann and I live in Graz with Bo and Leo."},
+                {"fact": TEXT}, many=9)  # fmt: skip
+    told = ["Ann: My name is Ann", "Ann: I live in Graz with Bo and Leo."]
+    assert [item["fact"] for item in found] == told
+
+
 def test_nothing_said_gives_nothing():
     for material in ({"messages": ""}, {"messages": "- Ann: Hi!"}, {}):
         assert ask(material, {"fact": TEXT}, many=3) == []
