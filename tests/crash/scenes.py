@@ -23,6 +23,17 @@ SMALL = (
     "stores.recall.message_cap=150", "threads.main.max_tokens=160",
 )  # fmt: skip
 """`--set` for memgpt so that a dozen messages fill its window several times."""
+PAIRS = {
+    "conscious_subconscious": (
+        *SMALL[1:], "context_window=3100", "threads.main.context_window=2600", "evict_to=0.85",
+        "frequency=2", "stores.diary.message_cap=150", "threads.subconscious.max_tokens=160",
+    ),
+    "split_thread": (
+        *SMALL[1:], "context_window=2600", "threads.memory.context_window=1900", "evict_to=0.85",
+        "stores.notes.message_cap=150", "threads.memory.max_tokens=160",
+    ),
+}  # fmt: skip
+"""Shipped architectures of two threads, in windows that a dozen messages fill."""
 SEED = 7
 TALK = [
     "Hello, my name is Dana and I live in Bergen.", "My brother Ole plays the cello in Oslo.",
@@ -113,7 +124,9 @@ Scene = tuple[plans.Plan, list[api.Row], type[Any]]
 
 @functools.cache
 def scene(name: str) -> Scene:
-    """The plan, the transcript and the model of a scene: `memgpt` or `two_threads`."""
+    """The plan, the transcript and the model of a scene: `memgpt`, `two_threads` or of `PAIRS`."""
+    if name in PAIRS:
+        return api.compile(name, PAIRS[name]), rows(TALK * 2, 400), extractive.Extractive
     if name == "memgpt":
         return api.compile("memgpt", SMALL), rows(TALK, 400), extractive.Extractive
     path = Path(__file__).with_name("two_threads.yaml")

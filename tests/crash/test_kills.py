@@ -18,9 +18,9 @@ import pytest
 from archgraph import clock
 from tests.crash import lives, reaper, scenes
 
-SCENES = ("memgpt", "two_threads")
+SCENES = ("memgpt", "two_threads", *scenes.PAIRS)
 EACH = 22
-"""Kills in each phase, in each scene; two scenes make more than the 30 that are promised."""
+"""Kills in each phase, in each scene; any two scenes make more than the 30 that are promised."""
 ANYTIME = 45
 """Kills from outside, at a moment that nobody chose, in each scene."""
 AT_ANY_TIME = "at any time"
@@ -58,7 +58,9 @@ def test_the_unkilled_run_has_all_that_may_be_interrupted(reference: Any) -> Non
     text = "\n".join(row for rows in whole.dump.values() for row in rows)
     assert text.count("window.evicted") >= 5
     assert "archival" in text
-    if "two_threads" in str(folder):
+    if folder.name.startswith("conscious_subconscious"):
+        assert "leave_guidance" in text and "rethink_block" in text
+    if folder.name.startswith("two_threads"):
         assert "subconscious" in text and "busy while summarising" in text
 
 
