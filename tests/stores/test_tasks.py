@@ -21,20 +21,8 @@ class TestTasks(testing.StoreContract):
         store.push(self.text(i))
 
 
-class TestFullTasks(TestTasks):
-    options: ClassVar[dict[str, Any]] = {"capacity": 4, "cap": 80, "show": 2, "page_size": 3}
-
-
-class TestClosingTasks(TestTasks):
-    """Each write closes the task before and leaves a new one."""
-
-    options: ClassVar[dict[str, Any]] = {"page_size": 3}
-
-    def write(self, store: Any, i: int) -> None:
-        popped = store.pop()
-        if popped.startswith("Task "):
-            store.finish(taken(popped), f"result {i}")
-        store.push(self.text(i))
+class TestSmallTasks(TestTasks):
+    options: ClassVar[dict[str, Any]] = {"capacity": 40, "cap": 80, "show": 2, "page_size": 3}
 
 
 class List:
