@@ -63,18 +63,6 @@ class Apart(kit.Ground):
             kit.must(len(ids) == len(set(ids)), f"{len(ids)} records have {len(set(ids))} ids")
             kit.must(all(ids), "a record has an empty id")
 
-    @kit.check("isolation", "put the store's name, or `db.new_id()`, into ids", "own file")
-    def test_ids_of_two_stores_differ(self, tmp_path: Path) -> None:
-        """Records that two stores write in one commit have different ids."""
-        with self._agent(tmp_path) as (db, store):
-            other = self._begin(db, "other")
-            with db.transaction():
-                self.write(store, 0)
-                self.write(other, 1)
-            ids = {record.id for record in store.records.select()}
-            both = ids & {record.id for record in other.records.select()}
-            kit.must(not both, f"two stores of the type use the same ids: {sorted(both)}")
-
     # Readers
 
     @kit.check("readers", _READ, "readers")

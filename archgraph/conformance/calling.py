@@ -52,10 +52,8 @@ class Calling(kit.Ground):
                 max_examples=EXAMPLES, derandomize=True, database=None, deadline=None
             )
             for name, verb in base.verbs(self.store_type).items():
-                given = hypothesis.given(_arguments(verb.parameters))
-                decorated: Any = given(self._answering(db, store, name))
-                run: Any = settings(decorated)
-                run()
+                given: Any = hypothesis.given(_arguments(verb.parameters))
+                settings(given(self._answering(db, store, name)))()
 
     def _answering(self, db: Any, store: Any, name: str) -> Callable[[dict[str, Any]], None]:
         def call(given: dict[str, Any]) -> None:

@@ -153,7 +153,8 @@ class Describing(kit.Ground):
         for name in base.verbs(self.store_type):
             fine = _WORD.fullmatch(name) and len(name) <= LONGEST_NAME
             kit.must(fine, f"{name!r} is no name for a tool")
-            kit.must(not hasattr(base.Store, name), f"the verb {name!r} hides a method of Store")
+            hides = hasattr(base.Store, name) and name != "start"  # `start` on an empty store
+            kit.must(not hides, f"the verb {name!r} hides a method of Store")
 
     @kit.check("verbs", "mark it with @verb(reads=True), @verb(writes=True) or both", "verb")
     def test_its_writing_verbs_say_so(self, tmp_path: Path) -> None:
