@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from archgraph import api
 from archgraph.runtime import agent as agents
 from archgraph.storage import database, journal
 from tests import helpers
@@ -219,3 +220,24 @@ def test_in_any_order_each_message_is_read_once(
         spared, _ = lived(name, happenings, numbers, False, cap, folder / "immortal")
         for table, rows in spared.items():
             assert end[table] == rows, f"a death left its mark in {table}"
+
+
+@settings(max_examples=12, deadline=None)
+@given(happenings=HAPPENINGS, numbers=NUMBERS)
+def test_in_any_order_both_threads_hear_each_message(
+    happenings: list[Any], numbers: list[int], tmp_path_factory: Any
+) -> None:
+    """The split thread: no range, but a log each; and a wait that always ends."""
+    plan = api.compile("split_thread")
+    model: Any = handoff.Minds(plan, numbers)
+    life = Life(tmp_path_factory.mktemp("split"), plan, model)
+    life.live(happenings).settle()
+    agent = life.agent
+    test_schedules.check_turns(agent)
+    test_schedules.check_windows(agent, model)
+    sql = "SELECT content FROM record WHERE store = ? AND thread IS NULL ORDER BY seq"
+    heard = [[row[0] for row in agent.db.all(sql, (log,))] for log in ("recall", "notes")]
+    assert heard[0] == heard[1] and len(heard[0]) == len(set(heard[0])) >= 16
+    answered = {row.turn for row in journal.steps(agent.db, "thread = 'memory'")}
+    assert len(answered) >= 8
+    agent.close()
