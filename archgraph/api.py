@@ -325,6 +325,7 @@ def take_back(agent: agents.Agent) -> tuple[agents.Agent, str]:
     last = agent.db.one(sql, (tick.MESSAGE,))
     if last is None:
         raise errors.InputError("there is no message to take back")
+    agent.world.close()
     rewind.rewind(agent.db, last[0] - 1)
     return agents.Agent(agent.plan, agent.db, agent.setup), str(json.loads(last[1])["text"])
 

@@ -6,6 +6,7 @@ Called by `doctor`. Each check is one function; a check that fails never stops t
 from __future__ import annotations
 
 import importlib.util
+import os
 import platform
 import sys
 import tempfile
@@ -165,6 +166,32 @@ def _plugins() -> Finding:
     return Finding("plugins", False, "; ".join(text for text, _ in broken), remedy, needed=False)
 
 
+def _mcp() -> Finding:
+    """Without importing it: that takes a second."""
+    try:
+        version = metadata.version("mcp")
+    except metadata.PackageNotFoundError:
+        return Finding("mcp", False, "not installed: no tools of MCP servers",
+                       "pip install 'mcp>=2.3,<3' (only if you want MCP servers)", needed=False)  # fmt: skip
+    return Finding("mcp", True, f"{version}: tools of MCP servers can be used")
+
+
+def _sandbox() -> Finding:
+    """How well code that a model wrote can be bounded here."""
+    from archgraph.tools import sandbox
+
+    if not sandbox.available():
+        return Finding("sandbox", False, "code of skills cannot be run: this is no POSIX system",
+                       "use Linux or macOS (only if you want skills)", needed=False)  # fmt: skip
+    lacking = [] if sandbox.isolation() else ["network and other processes are in its reach"]
+    lacking += ["as root it may start processes"] if os.geteuid() == 0 else []
+    if not lacking:
+        return Finding("sandbox", True, "code of skills runs bounded, without a network")
+    remedy = "run as a user who is not root, on Linux with `unshare` and user namespaces"
+    return Finding("sandbox", False, f"code of skills runs bounded, but {' and '.join(lacking)}",
+                   remedy, needed=False)  # fmt: skip
+
+
 def _folder() -> Finding:
     """Proven by making an agent's file here, with its lock and its WAL."""
     from archgraph.storage import database
@@ -182,5 +209,5 @@ def _folder() -> Finding:
 
 _CHECKS = (
     _archgraph, _python, _sqlite, _vec, _fts5, _litellm, _hashed, _minilm, _tokenizers, _shipped,
-    _plugins, _folder,
+    _mcp, _sandbox, _plugins, _folder,
 )  # fmt: skip

@@ -43,7 +43,8 @@ def graph(built: plan.Plan, references: Mapping[str, Mapping[str, str]]) -> nx.M
     for store in built.stores.values():
         out.add_node(store.name, kind="store", label=store.type)
     for tool in built.tools.values():
-        out.add_node(tool.name, kind="tool", label=tool.verb)
+        label = f"{tool.verb} {tool.bound[0]}" if tool.outside else tool.verb
+        out.add_node(tool.name, kind="tool", label=label)
     for thread in built.threads.values():
         out.add_node(thread.name, kind="thread", label=thread.model)
     for source, target, kind, background in edges(built, references):

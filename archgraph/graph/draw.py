@@ -98,7 +98,7 @@ def _tools(built: plan.Plan, thread: plan.ThreadPlan) -> list[str]:
     for number, name in enumerate(thread.tools):
         tool = built.tools[name]
         head = "  may call   " if number == 0 else " " * 13
-        targets = ", ".join((*tool.stores, *tool.threads))
+        targets = ", ".join(tool.bound)
         lines.append(f"{head}{name:<{width}}  {tool.verb:<{verbs}}  {targets}".rstrip())
     return lines
 

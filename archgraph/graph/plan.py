@@ -65,6 +65,15 @@ class ToolPlan:
     outside: OutsidePlan | None = None
 
     @property
+    def bound(self) -> tuple[str, ...]:
+        """What it works on: stores, threads, a function, or a server's tool."""
+        beyond = self.outside
+        if beyond is None:
+            return (*self.stores, *self.threads)
+        server = beyond.url or " ".join(beyond.command)
+        return (f"{beyond.target} of {server}" if server else beyond.target,)
+
+    @property
     def control(self) -> bool:
         """Whether the verb steers the thread instead of touching a store."""
         return self.verb in CONTROL_VERBS and not self.stores
