@@ -112,7 +112,8 @@ def _topics(text: str) -> list[str]:
 
 def _of_user(unit: Unit) -> bool:
     named = unit.speaker not in _ANONYMOUS and unit.speaker in unit.text
-    return facts.personal(unit) or named or bool(re.search(r"\buser\b", unit.text, re.I))
+    said = re.search(r"\b(?:user|my|our|we)\b", unit.text, re.I)
+    return facts.personal(unit) or named or bool(said)
 
 
 # --- names and keywords --------------------------------------------------------------------------

@@ -51,6 +51,9 @@ def reaction(unit: Unit) -> bool:
     return bool(_BAD.search(unit.text))
 
 
+MOST_COMPARED = 100
+"""The latest sentences or records that are compared with each other."""
+
 ENOUGH = 0.45
 """Share of a question's weight that material must cover to answer it."""
 
@@ -128,14 +131,15 @@ def _conflict(units: Sequence[Unit], old: Sequence[Record]) -> bool:
     clash = (triples.CHANGED, triples.DENIED)
     if old:
         return _standing(units, old) in clash
-    pairs = ((new, held) for n, new in enumerate(units) for held in units[:n])
+    latest = units[-MOST_COMPARED:]
+    pairs = ((new, held) for n, new in enumerate(latest) for held in latest[:n])
     return any(triples.stands(new, held) in clash for new, held in pairs)
 
 
 def superseded(records: Sequence[Record]) -> list[Record]:
     """The records that a later one says again, changes or denies; time orders them, else place."""
     order = sorted(range(len(records)), key=lambda n: (records[n].at or 0.0, n))
-    placed = [records[n] for n in order]
+    placed = [records[n] for n in order][-MOST_COMPARED:]
     gone = (triples.SAME, triples.CHANGED, triples.DENIED)
     found = []
     for place, record in enumerate(placed):

@@ -311,6 +311,7 @@ def _compared(new: Triple, old: Triple, corrects: bool) -> str:
     return CHANGED if single or corrects else ""
 
 
+@functools.lru_cache(maxsize=8_000)
 def _relation(triple: Triple) -> frozenset[str]:
     """The bases of a predicate, and the group of relations that it belongs to."""
     roots = {words.root(word) for word in words.WORD.findall(triple.predicate)}
@@ -343,6 +344,7 @@ def _value(triple: Triple) -> frozenset[str]:
     return materials.content(triple.object)
 
 
+@functools.lru_cache(maxsize=8_000)
 def _alike(one: str, other: str) -> bool:
     if words.flat(one) == words.flat(other):
         return True

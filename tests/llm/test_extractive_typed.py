@@ -96,6 +96,13 @@ def test_clauses_that_stand_alone_are_items_of_their_own():
     assert [item["fact"] for item in found] == told
 
 
+def test_about_the_user_is_what_is_said_in_the_first_person():
+    talk = "- user: My name is Ann.\n- user: I like tea.\n- user: Berlin is the capital of Germany."
+    told = "List the facts about the user."
+    assert len(ask({"exchange": talk}, {"fact": TEXT}, told, many=9)) == 2
+    assert len(ask({"exchange": talk}, {"fact": TEXT}, "List the facts.", many=9)) == 3
+
+
 def test_nothing_said_gives_nothing():
     for material in ({"messages": ""}, {"messages": "- Ann: Hi!"}, {}):
         assert ask(material, {"fact": TEXT}, many=3) == []
