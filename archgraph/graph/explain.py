@@ -203,7 +203,7 @@ def _prompts(telling: _Telling) -> None:
         came = sum(line.startswith("+") for line in lines)
         went = sum(line.startswith("-") for line in lines)
         what = one if one == two else f"{one} → {two}"
-        telling.groups[SEES].append(f"template {what}: {came} lines added, {went} removed")
+        telling.groups[SEES].append(f"template {what}, lines: {came} added, {went} removed")
         shown = [line for line in lines if not line.startswith("@@") and line[1:].strip()]
         telling.groups[SEES] += [f"  {line[:1]} {line[1:].strip()}" for line in shown[:_MOST_LINES]]
         if len(shown) > _MOST_LINES:

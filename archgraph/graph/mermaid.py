@@ -38,7 +38,7 @@ _CLASSES = {
 _LINKS = {
     "context": "#0072B2", "reads": "#00795b", "writes": "#C24A00", "both": "#C24A00",
     "log": "#9a4f7d", "trigger": "#7a5c00", "view": "#57606a", "evicts": "#C24A00",
-    "refers": "#57606a", "call": "#57606a", "rule": "#57606a", "added": "#00795b", "removed": "#b3261e",
+    "refers": "#57606a", "call": "#57606a", "added": "#00795b", "removed": "#b3261e",
     "changed": "#7a5c00",
 }  # fmt: skip
 _SIGNS = {"": "", "added": "+ ", "removed": "- ", "changed": "~ "}
@@ -120,8 +120,6 @@ class _Chart:
         """
         found: dict[_Arrow, list[str]] = {}
         for link in self.shown.links:
-            if link.kind == "rule":
-                continue  # between tools, which are no nodes here
             ends = (link.source, link.target)
             if link.kind in ("context", "reads"):
                 ends = (link.target, link.source)

@@ -11,10 +11,12 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 Pair = tuple[str, str]
 
 _ROUNDS = 12
+_STRIDES = (2, 3, 5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +123,18 @@ def _interleaved(pairs: Sequence[tuple[int, int]]) -> int:
 
 
 def _starts(task: Task, first: Order) -> list[Order]:
-    """Where the search begins: as given, swept from the left, swept from the right."""
+    """Where the search begins: as given, swept, turned over, and in strides through the boxes."""
     swept = first
     for _ in range(3):
         swept = _sorted_ports(task, _sorted_boxes(task, swept))
     turned = _sorted_cards(task, swept)
-    return [first, swept, _sorted_ports(task, _sorted_boxes(task, turned))]
+    found = [first, swept, _sorted_ports(task, _sorted_boxes(task, turned))]
+    names, cards = first.boxes, first.cards[::-1]
+    found.append(_sorted_ports(task, _sorted_boxes(task, replace(first, cards=cards))))
+    for stride in _STRIDES:
+        far = sorted(range(len(names)), key=lambda place, by=stride: (place % by, place))
+        found.append(replace(first, boxes=tuple(names[place] for place in far)))
+    return found
 
 
 def _mean(places: Sequence[int], otherwise: float) -> float:
@@ -200,6 +208,7 @@ def _improved(task: Task, order: Order) -> Order:
         before = cost(task, best)
         best = _moved(task, best, lambda each, names: replace(each, boxes=names), best.boxes)
         best = _moved(task, best, lambda each, names: replace(each, cards=names), best.cards)
+        best = _swapped(task, best)
         if cost(task, best) >= before:
             break
     return best
@@ -220,4 +229,16 @@ def _moved(
             if (now := cost(task, found)) < least:
                 best, least, names = found, now, tried
                 rest = [each for each in names if each != name]
+    return best
+
+
+def _swapped(task: Task, best: Order) -> Order:
+    """Exchange two boxes wherever that helps: what no move of a single one can do."""
+    least = cost(task, best)
+    for one, two in combinations(range(len(best.boxes)), 2):
+        names = list(best.boxes)
+        names[one], names[two] = names[two], names[one]
+        found = _sorted_ports(task, replace(best, boxes=tuple(names)))
+        if (now := cost(task, found)) < least:
+            best, least = found, now
     return best

@@ -16,7 +16,6 @@ KINDS = {
     "log": ("#9a4f7d", "#dfa3c8", "1.4", "1.5 3.5"),
     "trigger": ("#7a5c00", "#f0c24b", "1.4", "6 4"),
     "call": ("#1b1f24", "#e6edf3", "1.4", ""),
-    "rule": ("#57606a", "#9da7b3", "1.2", "3 2"),
     "view": ("#57606a", "#9da7b3", "1.2", ""),
     "evicts": ("#C24A00", "#ff9a5c", "1.2", ""),
     "refers": ("#57606a", "#9da7b3", "1.2", "2 3"),
@@ -24,7 +23,7 @@ KINDS = {
 """Of each kind of link: colour in light, colour in dark, width, dashes."""
 LEGEND = {
     "trigger": "makes due", "context": "in the window", "reads": "reads", "writes": "writes",
-    "both": "reads, writes", "log": "keeps messages", "call": "calls", "rule": "then", "view": "view over",
+    "both": "reads, writes", "log": "keeps messages", "call": "calls", "view": "view over",
     "evicts": "evicts into", "refers": "refers to",
 }  # fmt: skip
 """What the legend says of each kind."""

@@ -64,8 +64,8 @@ class Box:
 class Link:
     """An arrow between two ends, each a node and a row of it (empty: the node itself).
 
-    kind: `context`, `reads`, `writes`, `both`, `log`, `trigger`, `call`, `rule`, `view`,
-    `evicts`, `refers`. `edges` are the graph's edges that it stands for: source, target, type.
+    kind: `context`, `reads`, `writes`, `both`, `log`, `trigger`, `call`, `view`, `evicts`,
+    `refers`. `edges` are the graph's edges that it stands for: source, target, type.
     """
 
     source: tuple[str, str]
@@ -184,6 +184,9 @@ def _signs(tool: str, beat: plan.HeartbeatPlan) -> list[str]:
     rules, words = beat.rules, {"first": "first", "required": "required", "approval": "if agreed"}
     told = [word for name, word in words.items() if tool in getattr(rules, name)]
     told += [f"at most {rules.at_most[tool]}"] if tool in rules.at_most else []
+    for after in rules.then.get(tool, ())[:1]:
+        more = len(rules.then[tool]) - 1
+        told.append(f"then {after}" + (f" or {more} more" if more else ""))
     return told + (["ends"] if tool in (*rules.last, beat.until) else [])
 
 
@@ -250,7 +253,6 @@ def _links(built: plan.Plan, thread: plan.ThreadPlan) -> list[Link]:
         found += _tool_links(built, name, built.tools[tool])
     for number, step in enumerate(thread.steps):
         found += _step_links(built, name, number, step)
-    found += _successions(thread)
     if open_store := thread.heartbeat.while_open:
         about = f"{name} goes on while {open_store} has something open"
         edges = ((name, open_store, "refers"),)
@@ -280,22 +282,6 @@ def _cause(
             origin = (callers[0], f"tool {source}")
             return Link(origin, target, "trigger", about, edges, trigger.background)
     return None
-
-
-def _successions(thread: plan.ThreadPlan) -> list[Link]:
-    """The arrows from tool to tool: which may follow which."""
-    name, rules = thread.name, thread.heartbeat.rules
-    pairs = [(one, two, "then") for one, after in rules.then.items() for two in after]
-    pairs += [(two, one, "after") for one, before in rules.after.items() for two in before]
-    for one, branch in rules.branch.items():
-        after = [each for names in branch.when.values() for each in names]
-        pairs += [(one, two, "branch") for two in dict.fromkeys([*after, *branch.otherwise])]
-    return [
-        Link((name, f"tool {one}"), (name, f"tool {two}"), "rule", f"{two} may follow {one}",
-             ((one, two, kind),))
-        for one, two, kind in pairs
-        if one in thread.tools and two in thread.tools
-    ]  # fmt: skip
 
 
 def _tool_links(built: plan.Plan, thread: str, tool: plan.ToolPlan) -> list[Link]:
