@@ -37,13 +37,13 @@ _TEXTS = {
     r"supersedes|replaces|parent|duplicates?|duplicate of|evidence|links?|related|sources?|cites|"
     r"merge with|superseded|node|nodes|link to|linked|based on|supports?",
     SUMMARY: r"summary|gist|gists|abstract|synopsis|digest|context|description|overview|recap|"
-    r"about|short form",
+    r"about|short form|aggregate|abstraction",
     KEYWORDS: r"keywords?|key words|tags?|terms|topics|themes|labels|categories|key phrases",
     TITLE: r"title|topic|name|label|heading|headline|theme|caption",
     ENTITIES: r"entity|entities|people|persons|places|names|nouns|mentions|participants",
     SPEAKER: r"speaker|author|who|person|by|said by|owner",
     WHOLE: r"profile|persona|human|beliefs?|document|block|state|updated \w+|merged \w+|merged|"
-    r"rewritten|combined|consolidated|whole|whole text|traits?|portrait",
+    r"rewritten|combined|consolidated|whole|whole text|traits?|portrait|personality|prompt",
     REPLY: r"reply|answer|response|utterance|final answer",
     REASON: r"reason|reasoning|why|rationale|explanation|justification|because|critique|feedback",
     GUIDANCE: r"guidance|advice|hint|plan|strategy|next steps?|suggestion|directive|instruction",

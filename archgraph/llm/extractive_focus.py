@@ -63,10 +63,9 @@ def ids(field: Field, focus: Focus, material: Materials, most: int) -> list[str]
     own = {record.id for record in focus.source}
     if focus.of_old and focus.over:
         return [focus.over.id] if focus.over in known else []
-    if focus.whole and field.type == "array":
-        picked = _picked(field, material, known)
-        if picked is not None:
-            return [record.id for record in picked][: most or None]
+    picked = _picked(field, focus, material, known)
+    if picked is not None:
+        return [record.id for record in picked][: most or None]
     if focus.whole and material.question is not None:
         return _named([], material, known, most)
     if _OWN.search(field.words) or (allowed and allowed <= {r.id for r in material.new}):
@@ -82,19 +81,32 @@ def ids(field: Field, focus: Focus, material: Materials, most: int) -> list[str]
     return [record.id for record in found][: most or None]
 
 
-def _picked(field: Field, material: Materials, known: Sequence[Record]) -> list[Record] | None:
-    """What a list of records to drop or to keep holds; None where it is no such list."""
+_ENDS = re.compile(r"contradict|conflict|invalid|supersede|outdated|stale|obsolete|replaces")
+_AGAIN = re.compile(r"duplicate|same|redundant")
+
+
+def _picked(
+    field: Field, focus: Focus, material: Materials, known: Sequence[Record]
+) -> list[Record] | None:
+    """The records that the new ends or says already, or those to drop or keep; None if not asked.
+
+    Of a list about all that is new, the records that a later one says again or changes go too.
+    """
     does = fields.operation(field.words.split(" ")[-1]) or fields.operation(field.words)
-    outdated = re.search(r"outdated|superseded|duplicates?|stale|obsolete|invalid", field.words)
-    if does not in ("delete", "invalidate", "keep") and not outdated:
+    picks = does in ("delete", "invalidate", "keep") and field.type == "array" and focus.whole
+    ends, again = _ENDS.search(field.words), _AGAIN.search(field.words)
+    if not picks and not ends and not again:
         return None
-    near = [
+    wanted = (triples.SAME,) if again else (triples.CHANGED, triples.DENIED)
+    units = material.told if focus.whole else focus.units
+    gone = [
         record
         for record in known
-        if record in material.old and (found := deciding.nearest(material.told, [record]))
-        if found[1] in (triples.CHANGED, triples.DENIED)
+        if record in material.old and (found := deciding.nearest(units, [record]))
+        if found[1] in wanted
     ]
-    gone = [*near, *(r for r in deciding.superseded(known) if r not in near)]
+    if focus.whole and field.type == "array":
+        gone += [r for r in deciding.superseded(known) if r not in gone]
     return [r for r in known if r not in gone] if does == "keep" else gone
 
 

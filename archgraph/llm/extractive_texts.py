@@ -28,6 +28,7 @@ from archgraph.llm.extractive_reading import AGENT, Event, Unit, Window
 
 _ROOMS = ((r"gist|one line|short", 25), (r"context|description|about", 30), (r"", 60))
 _EXPLAINED = re.compile(r'"""\s*(.+?)\s*(?:"""|\n)|#+[ \t]+(.+)')
+_LEARNED = re.compile(r"lesson|reflection|learned|mistake|takeaway")
 _JOINED = 5
 
 
@@ -43,6 +44,9 @@ def _statement(field: Field, focus: Focus, material: Materials) -> str:
     if not focus.whole:
         noted = "\n".join(facts.noted(unit) for unit in focus.units)
         return noted if noted or not focus.name else focus.name
+    wrong = [unit for unit in material.told if deciding.reaction(unit)]
+    if wrong and not field.plural and _LEARNED.search(field.words):
+        return facts.noted(wrong[-1])
     units = choosing.statements(field, material)
     if not field.plural and len(material.new) > 1:
         units = choosing.statements(field, material, 1)

@@ -146,7 +146,10 @@ def test_a_lesson_is_taken_from_what_went_wrong():
         "- user: Reset it.\n- assistant: I press the red button.\n"
         "- user: No, that's wrong, use the green one."
     )
-    found = ask({"trial": trial}, {"success": FLAG, "guidance": TEXT, "reason": TEXT})
+    found = ask(
+        {"trial": trial}, {"success": FLAG, "guidance": TEXT, "reason": TEXT, "lesson": TEXT}
+    )
+    assert "green" in found["lesson"]
     assert found["success"] is False
     assert "green" in found["guidance"]
     assert "green" in found["reason"]
@@ -326,6 +329,19 @@ def test_what_is_outdated_is_dropped_and_the_rest_kept():
     )
     assert found == {"keep": ["b", "c"], "outdated": ["a"]}
     assert ask({"memories": held}, {"contradiction": FLAG})["contradiction"] is True
+
+
+@pytest.mark.parametrize("name", ["contradicts", "invalidated", "supersedes"])
+def test_what_a_fact_ends_is_named(name):
+    old = {"candidates": OLD}
+    asked = {"fact": TEXT, name: some_of("a", "b", "c")}
+    [found] = ask({"messages": "- Ann: I moved to Berlin.", **old}, asked, many=3)
+    assert found[name] == ["a"]
+    [found] = ask({"messages": "- Ann: I like green tea.", **old}, asked, many=3)
+    assert found[name] == []
+    one = {"fact": TEXT, name: one_of("", "a", "b", "c"), "duplicate_of": one_of("", "a", "b", "c")}
+    [found] = ask({"messages": "- Ann: I like tea.", **old}, one, many=3)
+    assert (found[name], found["duplicate_of"]) == ("", "b")
 
 
 # --- choosing records ----------------------------------------------------------------------------
