@@ -25,7 +25,7 @@ from archgraph.spec import codes
 from archgraph.stores import base as stores
 from archgraph.tools import base as tools
 from archgraph.tools import messaging
-from tests import pages
+from tests import gallery_pages, pages
 
 PART = re.compile(
     r"(?P<open><!-- reference: (?P<kind>\w+) ?(?P<name>[^>]*?) -->\n)(?P<text>.*?)"
@@ -41,13 +41,13 @@ def renewed(source: str) -> str:
         text = MAKERS[match["kind"]](match["name"].strip())
         return f"{match['open']}\n{text.strip()}\n\n{match['close']}"
 
-    return PART.sub(make, source)
+    return gallery_pages.graphs(PART.sub(make, source))
 
 
 def main() -> None:
     for page in pages.all_pages():
         source = pages.text_of(page)
-        if (text := renewed(source)) != source:
+        if (text := renewed(gallery_pages.with_mark(page, source))) != source:
             page.write_text(text, encoding="utf-8")
             print(f"wrote {page}")
 
@@ -265,6 +265,11 @@ def root_command() -> click.Group:
     return max(groups, key=lambda group: len(group.list_commands(click.Context(group))))
 
 
+def gallery_table(_: str) -> str:
+    """All shipped architectures."""
+    return table(gallery_pages.HEAD, gallery_pages.rows())
+
+
 # Markdown
 
 
@@ -306,6 +311,7 @@ MAKERS: dict[str, Callable[[str], str]] = {
     "chat": chat_verbs,
     "methods": methods,
     "attributes": attributes,
+    "gallery": gallery_table,
 }
 
 if __name__ == "__main__":

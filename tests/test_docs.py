@@ -13,10 +13,10 @@ import pydantic
 import pytest
 
 from archgraph import errors, registry
-from archgraph.spec import architecture, codes
+from archgraph.spec import architecture, codes, load
 from archgraph.storage import migrations
 from archgraph.stores import base as stores
-from tests import pages, reference
+from tests import gallery_pages, pages, reference
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "archgraph"
@@ -48,10 +48,19 @@ def test_parts_made_from_the_code_are_up_to_date(page: Path) -> None:
 
 
 def all_commands() -> dict[str, click.Command]:
-    root = reference.root_command()
-    context = click.Context(root)
-    found = {name: root.get_command(context, name) for name in root.list_commands(context)}
-    return {name: command for name, command in found.items() if command is not None}
+    """All commands, and those of groups as `group command`."""
+    return commands_of(reference.root_command(), "")
+
+
+def commands_of(group: click.Group, before: str) -> dict[str, click.Command]:
+    context, found = click.Context(group), dict[str, click.Command]()
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        found[before + name] = command
+        if isinstance(command, click.Group):
+            found |= commands_of(command, f"{before}{name} ")
+    return found
 
 
 def options_of(command: click.Command) -> set[str]:
@@ -73,8 +82,28 @@ def test_command_is_documented(name: str) -> None:
 
 def test_no_command_is_invented() -> None:
     titles = pages.sections(pages.REFERENCE / "commands.md")
-    documented = {t.split()[1] for t in titles if t.startswith("archgraph ") and "--" not in t}
+    found = [t for t in titles if t.startswith("archgraph ") and "--" not in t]
+    documented = {title.partition(" ")[2] for title in found}
     assert documented == set(all_commands())
+
+
+# The gallery
+
+
+@pytest.mark.parametrize(
+    "page", sorted(gallery_pages.PAGES.glob("*.md")), ids=lambda page: str(page.stem)
+)
+def test_page_of_the_gallery_has_its_graph(page: Path) -> None:
+    source = pages.text_of(page)
+    assert source == gallery_pages.with_mark(page, source), "run `make reference`"
+    assert page.stem in load.names(), "no architecture has that name"
+    for match in gallery_pages.GRAPH.finditer(source):
+        assert gallery_pages.chart(match["name"]) in match[0]
+
+
+def test_the_gallery_lists_every_architecture() -> None:
+    told = section("gallery.md", "Gallery")
+    assert [name for name in load.names() if f"| [{name}](" not in told] == []
 
 
 # Stores, verbs and the language
