@@ -174,9 +174,8 @@ class Scheduler:
             outcome, done = step.apply(w, thread, before, replied, ready)
             journal.close_step(w.db, replied.id, "done")
             self._kill(event)
-            self._reduce(
-                Tick(tick.STEPPED, thread.name, payload={"outcome": outcome, "open": self._open()})
-            )
+            payload = {"outcome": outcome, "open": w.open_items()}
+            self._reduce(Tick(tick.STEPPED, thread.name, payload=payload))
             times = (replied.render_ms, replied.model_ms, (clock.elapsed() - started) * 1000)
             journal.add_timing(w.db, replied.id, times)
         self._half_done.discard(thread.name)
@@ -299,7 +298,7 @@ class Scheduler:
                 self._perform(command)
             waiting += self._caused()
             if not waiting and self._measures and present.kind != tick.MEASURED:
-                waiting.append(Tick(tick.MEASURED, payload=self._measured()))
+                waiting.append(Tick(tick.MEASURED, payload=w.measured(self._measures)))
 
     def _perform(self, command: tick.Command) -> None:
         _PERFORM[type(command)](self, command)
@@ -367,18 +366,6 @@ class Scheduler:
 
     def _kill(self, event: Tick) -> None:
         self.w.db.execute("UPDATE tick SET died = ? WHERE seq = ?", (self.w.db.version, event.seq))
-
-    def _open(self) -> dict[str, float]:
-        """The `open` measures that `while` rules look at."""
-        named = {p.heartbeat.while_open for p in self.w.plan.threads.values()} - {""}
-        return {name: self.w.stores[name].measure("open") for name in named}
-
-    def _measured(self) -> dict[str, float]:
-        found = {}
-        for path in self._measures:
-            store, _, measure = path.partition(".")
-            found[path] = self.w.stores[store].measure(measure)
-        return found
 
     def _mark_runs(self, before: AgentState) -> None:
         """Note for each run that begins where the log stood before it."""

@@ -5,7 +5,7 @@ Made when an agent opens; handed to the renderer, the step and the scheduler. De
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -107,6 +107,16 @@ class World:
         """End what outside tools have opened."""
         while self.servers:
             self.servers.popitem()[1].close()
+
+    def open_items(self) -> dict[str, float]:
+        """The `open` measures that `while` rules look at, by store."""
+        named = {p.heartbeat.while_open for p in self.plan.threads.values()} - {""}
+        return {name: self.stores[name].measure("open") for name in named}
+
+    def measured(self, paths: Iterable[str]) -> dict[str, float]:
+        """The present values of measures, each named `store.measure`."""
+        split = {path: path.partition(".") for path in paths}
+        return {path: self.stores[name].measure(what) for path, (name, _, what) in split.items()}
 
     def notify(self, kind: str, thread: str, text: str, **data: Any) -> None:
         """Tell the observer, if there is one."""
