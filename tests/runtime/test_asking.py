@@ -250,3 +250,20 @@ def test_the_state_of_a_question_survives_json() -> None:
         inbox=(("y", "main", "text"),), base={"notes.count": 3.0},
     )  # fmt: skip
     assert tick.thread_from_plain(json.loads(json.dumps(tick.to_plain(state)))) == state
+
+
+def test_a_message_to_a_thread_that_waits_in_the_background_is_heard_with_the_answer() -> None:
+    """The user types while the asked thread has not answered: the turn waits for both."""
+    made = three()
+    timer = helpers.wait(60.0)
+    main = replace(made.threads["main"], triggers=(helpers.USER, timer))
+    gateway = by_thread(main=[ASK, call("say", message="after all")], expert=[SAID])
+    agent = helpers.opened(replace(made, threads={**made.threads, "main": main}), gateway)
+    agent.db.clock.advance_to(agent.db.now() + 60)  # type: ignore[attr-defined]
+    looks = iter([False, False, True])
+    agent.work(should_yield=lambda: next(looks))
+    assert steps(agent) == ["main"] and agent.state.threads["main"].asking
+    turn = agent.send("Hello?")
+    assert turn.status == "done" and turn.replies == ("after all",)
+    told = helpers.sent(gateway.requests[-1])
+    assert "Hello?" in told and "expert answers: 40 metres" in told
