@@ -1,4 +1,4 @@
-"""What is returned with each result of a search: records beside it, linked with it, its sources.
+"""What a ranking returns: as much as fits, and what belongs to each result.
 
 Called by `indexes` once a ranking stands.
 """
@@ -14,6 +14,22 @@ if TYPE_CHECKING:
     from archgraph.stores import searching
 
 Hits = list[retrieval.Hit]
+
+
+def fitting(
+    index: searching.Index, ranked: list[tuple[int, float]], tokens: int | None
+) -> list[tuple[int, float]]:
+    """The head of a ranking that takes at most so many tokens; at least its first."""
+    if tokens is None or not ranked:
+        return ranked
+    found = index.records.by_seq([row for row, _ in ranked])
+    total, count = 0, 0
+    for row, _ in ranked:
+        total += found[row].tokens if row in found else 0
+        if total > tokens:
+            break
+        count += 1
+    return ranked[: max(1, count)]
 
 
 def expanded(

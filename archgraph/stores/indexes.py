@@ -94,6 +94,7 @@ class SearchIndex(upkeep.Upkeep):
             lists = self.lists(query, policy, only)
             ranked = self._ranked(query, policy, only, lists)
             ranked += self._rest(query, policy, only, lists, ranked)
+        ranked = expanding.fitting(self, ranked, policy.tokens)
         part = ranked[offset : offset + limit]
         return self._hits(part, lists, policy), len(ranked)
 
@@ -106,7 +107,7 @@ class SearchIndex(upkeep.Upkeep):
     ) -> list[retrieval.Hit]:
         """The k best results; cheaper than `search`, which also counts the rest."""
         self.catch_up()
-        if policy.features:
+        if policy.features or policy.tokens:
             return self.search(query, policy, limit=k, only=only)[0]
         narrow = retrieval.narrowed(only, policy, self.db.now())
         if self._sources(policy) == ["vector"] and self._plain(policy):
@@ -139,11 +140,11 @@ class SearchIndex(upkeep.Upkeep):
 
     def _sources(self, policy: retrieval.Retrieval) -> list[str]:
         """The sources that a policy asks, those that the store has unless it names some."""
-        for source in policy.sources:
-            if source in ("text", "vector") and source not in self.kinds:
+        for name in (*policy.sources, *policy.features):
+            if name in ("text", "vector") and name not in self.kinds:
                 raise errors.InputError(
-                    f"store {self.store!r} has no {source} index (index: {list(self.kinds)}), "
-                    "but its retrieval names that source"
+                    f"store {self.store!r} has no {name} index (index: {list(self.kinds)}), "
+                    "but its retrieval names it"
                 )
         return list(policy.sources or self.kinds)
 
@@ -232,12 +233,15 @@ class SearchIndex(upkeep.Upkeep):
 
     def likeness(self, query: str, rows: Sequence[int]) -> retrieval.Scores:
         """Cosine similarities of a query and some rows; rows without a vector are left out."""
+        return self.alike(self._vector(query), rows) if query.strip() else {}
+
+    def alike(self, vector: Any, rows: Sequence[int]) -> retrieval.Scores:
+        """Cosine similarities of a unit vector and some rows."""
         import numpy as np
 
-        if not query.strip() or not len(self.vectors.mirror):
+        if not len(self.vectors.mirror):
             return {}
-        among = np.array(sorted(rows), np.int64)
-        return dict(self.vectors.nearest(self._vector(query), len(rows), among))
+        return dict(self.vectors.nearest(vector, len(rows), np.array(sorted(rows), np.int64)))
 
     def keyed(
         self,

@@ -5,7 +5,8 @@ The lowest part of `collection`, below `keeping`. It does not know what links me
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from archgraph import errors, registry
@@ -141,7 +142,14 @@ class Relating(base.Store):
         index = self.search_index()
         if index is None or "vector" not in index.kinds:
             raise errors.InputError(f"a tree is built by likeness; {self.name!r} has no vectors")
-        index.catch_up()
         rows = {each.id: each.seq for each in held}
-        known = index.likeness(index.form(record), list(rows.values()))
-        return lambda id: float(known.get(rows.get(id, 0), 0.0))
+
+        @functools.cache
+        def known() -> Mapping[int, float]:
+            index.catch_up()
+            found: Mapping[int, float] = index.alike(
+                index.embeddings.of([index.form(record)])[0], list(rows.values())
+            )
+            return found
+
+        return lambda id: known().get(rows.get(id, 0), 0.0)

@@ -147,6 +147,8 @@ class Retrieval(_Part):
     floor: dict[str, float] = {}
     """The least that a candidate of a source must have there, as it is: `{vector: 0.6}` is a
     cosine of 0.6. `score` is the least of the joined score."""
+    tokens: int | None = pydantic.Field(default=None, gt=0)
+    """The most tokens of all results together, before what is returned with them."""
     expand: int | Expand = pydantic.Field(default=0, union_mode="left_to_right")
     """What is returned with each result: so many records before and after it, or more."""
     order: Literal["score", "time"] = "score"

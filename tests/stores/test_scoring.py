@@ -242,21 +242,41 @@ def test_a_feature_without_its_index_is_told() -> None:
         collection.Collection.Options.model_validate(options)
 
 
+def test_a_feature_without_its_index_is_told_by_any_store() -> None:
+    store = shop.collect(shop.database_at(), index=["text"])
+    shop.fill(store, "x")
+    with pytest.raises(errors.InputError, match="no vector index"):
+        store.find("x", policy=Policy(features={"vector": 1}))
+
+
+def test_results_are_bounded_in_tokens() -> None:
+    """Four characters are a token here: 10, 10 and 10."""
+    store = shop.collect(shop.database_at(), index=["text"])
+    shop.fill(store, *(f"tea {'x' * 35}{i}" for i in range(3)))
+    assert [record.tokens for record in store.select()] == [10, 10, 10]
+    for tokens, count in ((30, 3), (29, 2), (20, 2), (5, 1)):
+        policy = Policy(tokens=tokens)
+        assert len(store.find("tea", 9, policy=policy)) == count
+        assert store.backend.search("tea", policy, limit=1)[1] == count
+
+
 # Trees and links in a collection
 
 
 def test_a_record_is_placed_below_what_it_is_most_like() -> None:
     store = shop.collect(shop.database_at(), links="tree")
     texts = ("boats and ships at sea", "boats and ships at sea in storms", "baking rye bread")
-    records = [shop.fill(store, text)[0] for text in texts]
-    with store.context.db.transaction():
-        assert store.place(records[0].id) == []
-    store.find("boats")
-    with store.context.db.transaction():
-        assert store.place(records[1].id) == [records[0].id]
-        assert store.place(records[2].id) == []
-        with pytest.raises(errors.ToolError, match=r"is a tree, and .* has a link from"):
-            store.relate(records[2].id, records[1].id, "child")
+    ways, records = [], []
+    for text in texts:
+        store.prepare("insert", {"content": text})
+        store.find(text)  # what came before is embedded outside of the commit
+        with store.context.db.transaction():
+            records.append(store.add(text))
+            ways.append(store.place(records[-1].id))
+    assert ways == [[], [records[0].id], []]
+    second = pytest.raises(errors.ToolError, match=r"is a tree, and .* has a link from")
+    with second, store.context.db.transaction():
+        store.relate(records[2].id, records[1].id, "child")
     assert [link.target for link in store.links(records[0].id)] == [records[1].id]
 
 
