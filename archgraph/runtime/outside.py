@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from archgraph import errors
@@ -19,6 +19,9 @@ from archgraph.llm import base as llm
 from archgraph.runtime import tick, world
 from archgraph.stores import base
 from archgraph.tools import outside
+
+_CHARACTERS = 64
+"""Characters of a result that are looked at for each token of its cap; counting takes time."""
 
 Answer = tuple[bool, str]
 """Whether a call went well, and what the model reads of it."""
@@ -61,7 +64,7 @@ def answer(
         except errors.ToolError as error:
             text, ok = str(error), False
         text = text.encode("utf-8", "replace").decode().replace("\x00", "?")
-        return ok, base.cut(text, target.result_cap, w.count)
+        return ok, _cut(text, target.result_cap, w.count)
 
     gateway = w.gateway(thread.model, thread.options, thread.protocol)
     if isinstance(gateway, llm.Tape):
@@ -70,6 +73,15 @@ def answer(
 
 
 # Private functions
+
+
+def _cut(text: str, cap: int, count: Callable[[str], int]) -> str:
+    """A result within its cap, with a visible mark. Only its beginning is counted if it is huge."""
+    if len(text) <= cap * _CHARACTERS:
+        return base.cut(text, cap, count)
+    mark = f"... [cut: {len(text)} characters in all]"
+    room = max(1, cap - count(mark) - 1)
+    return base.cut(text[: cap * _CHARACTERS], room, count, " ").rstrip() + mark
 
 
 def _call(w: world.World, target: plans.OutsidePlan, given: Mapping[str, Any], id: str) -> str:

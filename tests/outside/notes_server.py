@@ -35,6 +35,12 @@ def note(text: str, ctx: Context) -> str:
 
 
 @server.tool()
+def greet(name: str | None = None, times: int | None = None, tags: list[str] | None = None) -> str:
+    """Greet, perhaps by name."""
+    return f"Hello {name or 'you'}" * (times or 1) + "".join(tags or [])
+
+
+@server.tool()
 def tell_key() -> str:
     """Give away what it was told in confidence."""
     return f"the key is {os.environ.get('NOTES_KEY', 'not set')}"

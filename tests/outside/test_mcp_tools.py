@@ -74,6 +74,15 @@ def test_schemas_are_frozen_in_the_plan_and_two_tools_share_a_process(
     assert notes.read_text().split()[1:] == ["hello"]
 
 
+def test_arguments_that_may_be_left_out(tmp_path: Path) -> None:
+    made = [call("greet", name="Dana", times=2, tags=["!"]), call("greet", name=None)]
+    with place.helper(
+        place.folder(tmp_path, f"greet: {{{COMMAND}}}"), Script(made, "Hm.")
+    ) as agent:
+        agent.send("Go.")
+        assert [text for _, _, text in place.calls(agent)] == ["Hello DanaHello Dana!", "Hello you"]
+
+
 def test_over_http(tmp_path: Path, address: str) -> None:
     lines = (f"plus: {{mcp: {{url: {address}}}, tool: add}}", f"fail: {{mcp: {{url: {address}}}}}")
     with place.helper(

@@ -82,6 +82,16 @@ def test_a_long_result_is_cut_with_a_mark(tmp_path: Path) -> None:
     assert agent.world.count(result) <= 50
 
 
+def test_a_huge_result_is_cut_at_once(tmp_path: Path) -> None:
+    tools = "def huge() -> str:\n    '''Say too much.'''\n    return 'word ' * 4_000_000\n"
+    file = place.folder(tmp_path, 'huge: {python: "more:huge", result_cap: 50}', more=tools)
+    agent = place.helper(file, Script([call("huge")], "Well."))
+    agent.send("Go.")
+    result = place.calls(agent)[0][2]
+    assert result.endswith("... [cut: 20000000 characters in all]")
+    assert agent.world.count(result) <= 50
+
+
 def test_after_a_death_before_the_commit_the_call_is_made_again_with_its_id(
     tmp_path: Path,
 ) -> None:
