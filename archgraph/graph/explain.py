@@ -196,8 +196,8 @@ def _prompts(telling: _Telling) -> None:
     ]
     pairs += [(name, name) for name in old if name in new]
     for one, two in dict.fromkeys(pairs):
-        texts = [old.get(one, "").splitlines(), new.get(two, "").splitlines()]
-        lines = list(difflib.unified_diff(*texts, lineterm="", n=0))[2:]
+        text, later = old.get(one, "").splitlines(), new.get(two, "").splitlines()
+        lines = list(difflib.unified_diff(text, later, lineterm="", n=0))[2:]
         if not lines:
             continue
         came = sum(line.startswith("+") for line in lines)

@@ -96,7 +96,7 @@ def task(shown: scene.Scene) -> order.Task:
     linked = {end for link in shown.links for end in (link.source, link.target)}
     cards = {}
     for card in shown.cards:
-        groups = [((_port((card.name, "")),), False)]
+        groups: list[tuple[tuple[str, ...], bool]] = [((_port((card.name, "")),), False)]
         for section in scene.SECTIONS:
             rows = [row for row in card.rows if row.section == section]
             # what has no line stands at the end, several in a line

@@ -74,14 +74,16 @@ def crossings(task: Task, order: Order) -> int:
     return count + _interleaved([(boxes[a], boxes[b]) for a, b in task.right])
 
 
-def cost(task: Task, order: Order) -> tuple[int, float]:
-    """Crossings first, then how far lines reach."""
+def cost(task: Task, order: Order) -> tuple[int, int, float]:
+    """Crossings first, then cards out of their given order, then how far lines reach."""
     ports, boxes = _places(order)
     scale = max(len(ports), 1) / max(len(boxes), 1)
     reach = sum(abs(ports[port] - boxes[box] * scale) for port, box in task.lines)
     reach += sum(abs(ports[a] - ports[b]) for a, b in task.left)
     reach += sum(abs(boxes[a] - boxes[b]) * scale for a, b in task.right)
-    return crossings(task, order), round(reach, 6)
+    given_place = {card: place for place, card in enumerate(task.cards)}
+    moved = sum(given_place[one] > given_place[two] for one, two in combinations(order.cards, 2))
+    return crossings(task, order), moved, round(reach, 6)
 
 
 # Private functions: counting
@@ -132,8 +134,10 @@ def _starts(task: Task, first: Order) -> list[Order]:
     names, cards = first.boxes, first.cards[::-1]
     found.append(_sorted_ports(task, _sorted_boxes(task, replace(first, cards=cards))))
     for stride in _STRIDES:
-        far = sorted(range(len(names)), key=lambda place, by=stride: (place % by, place))
-        found.append(replace(first, boxes=tuple(names[place] for place in far)))
+        far = [
+            names[place] for start in range(stride) for place in range(start, len(names), stride)
+        ]
+        found.append(replace(first, boxes=tuple(far)))
     return found
 
 

@@ -130,10 +130,8 @@ def _card(built: plan.Plan, thread: plan.ThreadPlan, shares: Shares) -> Card:
     sees = [_seen_row(thread, n, each, shares) for n, each in enumerate(thread.context)]
     calls = [_tool_row(built.tools[name], thread) for name in thread.tools]
     steps = [_step_row(n, each) for n, each in enumerate(thread.steps)]
-    keeps = []
-    if thread.log:
-        about = f"{thread.name} keeps its messages in {thread.log}"
-        keeps.append(Row("log", KEEPS, f"messages in {thread.log}", about=about))
+    log = f"{thread.name} keeps its messages in {thread.log}"
+    keeps = [Row("log", KEEPS, f"messages in {thread.log}", about=log)] if thread.log else []
     settings = wording.pairs(wording.changed(thread))
     about = [f"thread {thread.name} on {thread.model}", f"prompt {thread.prompt or 'none'}"]
     about += [settings] if settings else []

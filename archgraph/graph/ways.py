@@ -50,7 +50,9 @@ def ways(
         frames: where stores are.
         room: how far from the cards the first track beside them is.
     """
-    across, left, right = [], [], []
+    across: list[scene.Link] = []
+    left: list[scene.Link] = []
+    right: list[scene.Link] = []
     for link in links:
         inside = [end[0] in frames for end in (link.source, link.target)]
         (right if all(inside) else across if any(inside) else left).append(link)
