@@ -7,11 +7,9 @@ agent.
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable, Mapping
-from concurrent import futures
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from archgraph import errors
 from archgraph.tools import base
@@ -22,7 +20,6 @@ CALL_ID = "call_id"
 PYTHON, MCP = "python", "mcp"
 """Kinds of outside tool; they stand where another tool has its verb."""
 
-_Value = TypeVar("_Value")
 _DROPPED = ("$ref", "$defs", "$schema", "definitions", "title")
 """Keywords of a JSON Schema that a model does not need, once references are put in place."""
 
@@ -56,32 +53,6 @@ def text_of(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False, default=str)
     except (TypeError, ValueError):
         return str(value)
-
-
-def in_time(work: Callable[[], _Value], seconds: float, what: str) -> _Value:
-    """Do some work in a thread of its own, and wait for it so long and no longer.
-
-    A thread cannot be killed: what takes too long is left behind, and may still finish. Ctrl-C
-    reaches the waiting caller at once.
-
-    Raises:
-        ToolError: it took too long.
-    """
-    done: futures.Future[_Value] = futures.Future()
-
-    def run() -> None:
-        try:
-            done.set_result(work())
-        except BaseException as error:
-            done.set_exception(error)
-
-    threading.Thread(target=run, name=f"archgraph {what}", daemon=True).start()
-    try:
-        return done.result(seconds)
-    except futures.TimeoutError:
-        if done.done():
-            raise  # the work's own
-        raise errors.ToolError(too_slow(what, seconds)) from None
 
 
 def too_slow(what: str, seconds: float) -> str:

@@ -14,6 +14,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from concurrent import futures
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -67,7 +68,7 @@ def call(function: Function, arguments: Mapping[str, Any], call_id: str, seconds
     if function.offer.wants_id:
         given[outside.CALL_ID] = call_id
     try:
-        value = outside.in_time(lambda: function.call(**given), seconds, function.target)
+        value = _in_time(lambda: function.call(**given), seconds, function.target)
     except errors.ToolError:
         raise
     except (Exception, SystemExit) as error:  # the model may mend what it did, or go another way
@@ -76,6 +77,32 @@ def call(function: Function, arguments: Mapping[str, Any], call_id: str, seconds
 
 
 # Private functions
+
+
+def _in_time(work: Callable[[], Any], seconds: float, what: str) -> Any:
+    """Do some work in a thread of its own, and wait for it so long and no longer.
+
+    A thread cannot be killed: what takes too long is left behind, and may still finish. Ctrl-C
+    reaches the waiting caller at once.
+
+    Raises:
+        ToolError: it took too long.
+    """
+    done: futures.Future[Any] = futures.Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+
+    threading.Thread(target=run, name=f"archgraph {what}", daemon=True).start()
+    try:
+        return done.result(seconds)
+    except futures.TimeoutError:
+        if done.done():
+            raise  # the work's own
+        raise errors.ToolError(outside.too_slow(what, seconds)) from None
 
 
 def _told(error: BaseException) -> str:
