@@ -203,5 +203,7 @@ class Keeping(kit.Ground):
             kit.must(db.version == version, "a write made a commit of its own")
 
     def _killed(self, tmp_path: Path) -> Path:
-        """The folder of an agent that died in its fourth commit."""
+        """The folder of an agent that died in its fourth commit; a copy, if that holds it all."""
+        if self.lost:
+            return child.of(self).killed
         return Path(shutil.copytree(child.of(self).killed, tmp_path / "killed"))
