@@ -223,7 +223,7 @@ def _within_cycles(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def _edge_type(option: str) -> str:
-    if option.startswith("evict"):
+    if option.startswith(("evict", "overflow")):
         return "evicts_into"
     return "over" if option == "over" else "refers"
 

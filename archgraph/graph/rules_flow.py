@@ -159,7 +159,7 @@ def _used(found: design.Design, built: plan.Plan) -> tuple[set[str], set[str]]:
         read |= {t.measure.partition(".")[0] for t in thread.triggers if t.measure}
     for name in found.types:
         for option, target in found.references(name).items():
-            if option.startswith("evict"):
+            if option.startswith(("evict", "overflow")):
                 written.add(target)
             else:
                 read.add(target)

@@ -28,3 +28,10 @@ def test_an_archive_is_another_collection(tmp_path: Path, into: str, remedy: str
     file = good.write(tmp_path, text, good.TEMPLATES)
     wrong = [each for each in check.check(file) if each.path == "stores.archival.overflow.into"]
     assert [remedy in each.remedy for each in wrong] == ([True] if remedy else [])
+
+
+def test_what_is_archived_is_a_write(tmp_path: Path) -> None:
+    text = good.GOOD.replace("type: collection", ARCHIVE.format(into="attic"), 1)
+    text = text.replace("stores:\n", "stores:\n  attic: {type: collection}\n", 1)
+    problems = check.check(good.write(tmp_path, text, good.TEMPLATES))
+    assert [each.code for each in problems if each.path == "stores.attic"] == ["never-read"]
