@@ -5,13 +5,14 @@ Used by `show --budget`. Knows how a terminal shows it, and nothing of how the s
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 from archgraph.cli import screen
 from archgraph.graph import budget
 
-_BAR, _LEAST_ROOM = 20, 60
+_BAR, _WIDE, _LEAST_ROOM = 20, 100, 30
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 # Public functions
@@ -48,33 +49,43 @@ def _tell(out: screen.Screen, each: budget.Budget) -> None:
     out.line(out.style(each.thread, "bold") + f"  {each.model}, {counted}")
     width = max(len(f"{number:,}") for number in (each.total, each.window))
     for line in each.lines:
-        _row(out, each, width, line.tokens, line.what)
-    bar = "" if not out.terminal else " " * (_BAR + 2)
+        _row(out, each, width, line)
     out.line(f"  {'-' * width}  ------", "dim")
-    _sum(out, each, width, each.total, f"{bar}in all")
+    _sum(out, each, width, each.total, "in all")
     left = each.window - each.total
-    what = f"{bar}left of a context window of {each.window:,}"
-    if left < 0:
-        what = f"{bar}too many for a context window of {each.window:,}"
+    what = "left of" if left >= 0 else "too many for"
+    what = f"{what} a context window of {each.window:,}"
     _sum(out, each, width, abs(left), what, "good" if left >= 0 else "bad")
     if each.exempt:
         out.line("  overflow: fail, so this is not required to fit", "dim")
 
 
-def _row(out: screen.Screen, each: budget.Budget, width: int, tokens: int, what: str) -> None:
-    head = f"  {tokens:>{width},}  {_percent(tokens, each)}  "
-    if not out.terminal:
-        out.line(head + what)
+def _row(out: screen.Screen, each: budget.Budget, width: int, line: budget.Line) -> None:
+    """A summand; on a terminal with a bar, and broken rather than cut where it is long."""
+    head = f"  {line.tokens:>{width},}  {_percent(line.tokens, each)}  "
+    size = _bar_size(out)
+    if not size:
+        out.line(head + line.what)
         return
-    room = max(_LEAST_ROOM, out.width) - len(head) - _BAR - 2
-    bar = out.style(f"{_bar(tokens / max(each.window, each.total)):<{_BAR}}", "name")
-    out.line(f"{head}{bar}  {screen.short(what, room)}")
+    bar = out.style(f"{_bar(line.tokens / max(each.window, each.total), size):<{size}}", "name")
+    room = max(_LEAST_ROOM, out.width - len(head) - size - 2)
+    first, *rest = textwrap.wrap(line.what, room)
+    out.line(f"{head}{bar}  {first}")
+    for more in rest:
+        out.line(" " * (len(head) + size + 2) + more)
 
 
 def _sum(
     out: screen.Screen, each: budget.Budget, width: int, tokens: int, what: str, style: str = "bold"
 ) -> None:
-    out.line(f"  {tokens:>{width},}  {_percent(tokens, each)}  {what}", style)
+    size = _bar_size(out)
+    gap = " " * (size + 2) if size else ""
+    out.line(f"  {tokens:>{width},}  {_percent(tokens, each)}  {gap}{what}", style)
+
+
+def _bar_size(out: screen.Screen) -> int:
+    """Columns of a bar: fewer where there are few, none in a pipe."""
+    return 0 if not out.terminal else _BAR if out.width >= _WIDE else _BAR // 2
 
 
 def _share(tokens: int, each: budget.Budget) -> float:
@@ -85,7 +96,7 @@ def _percent(tokens: int, each: budget.Budget) -> str:
     return f"{tokens / each.window:6.1%}"
 
 
-def _bar(share: float) -> str:
+def _bar(share: float, size: int) -> str:
     """A share of the full length, to an eighth of a character."""
-    full, rest = divmod(round(share * _BAR * 8), 8)
+    full, rest = divmod(round(share * size * 8), 8)
     return "█" * full + _EIGHTHS[rest].strip()

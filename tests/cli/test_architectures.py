@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -92,6 +93,36 @@ def test_show_budget_of_what_does_not_fit() -> None:
     shown = commands.invoke("show", "memgpt", "--budget", "--set", "context_window=3000")
     assert "too many" in shown.stdout
     commands.invoke("check", "memgpt", "--set", "context_window=3000", code=1)
+
+
+@pytest.mark.parametrize("window", ["8192", "3000"])
+def test_the_budget_adds_up_line_by_line(window: str) -> None:
+    """Read from the text as a person would, and the same as JSON."""
+    setting = f"context_window={window}"
+    shown = commands.invoke("show", "memgpt", "--budget", "--set", setting).stdout
+    numbers = [int(n.replace(",", "")) for n in re.findall(r"^ +([\d,]+) +[\d.]+%", shown, re.M)]
+    *parts, total, left = numbers
+    assert sum(parts) == total and left == abs(int(window) - total)
+    (main,) = commands.invoke_json("show", "memgpt", "--budget", "--set", setting)
+    assert [line["tokens"] for line in main["lines"]] == parts
+    assert (main["total"], main["left"]) == (total, int(window) - total)
+    assert main["fits"] == (total <= int(window))
+
+
+def test_differences_as_a_drawing() -> None:
+    drawn = commands.invoke("diff", "memgpt", "fixed_window", "--format", "svg").stdout
+    ElementTree.fromstring(drawn)
+    assert "ag-removed" in drawn
+    chart = commands.invoke("diff", "memgpt", "fixed_window", "--format", "mermaid").stdout
+    assert ":::removed" in chart
+
+
+def test_differences_in_words() -> None:
+    told = commands.invoke("diff", "memgpt", "fixed_window").stdout
+    assert "main no longer sees persona, human and summary" in told
+    assert "can no longer search archival (archival_memory_search)" in told
+    assert "archival goes: a collection" in told
+    assert "main: at most" in told
 
 
 def test_show_an_agent(tmp_path: Path) -> None:
