@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Unpack
 
+import pydantic
+
 from archgraph import errors
 from archgraph.stores import (
     backends,
@@ -57,10 +59,10 @@ class Keeping(relating.Relating):
         settled = self._settled(draft)
         if settled is None:
             return self._replaced(draft)
-        if settled.record.status == "active":
-            self._make_room()
         for older, changes in settled.changes:
             self.backend.update(older, **changes)
+        if settled.record.status == "active":
+            self._make_room()
         return self._added(settled.record)
 
     def keep(self, content: str, **envelope: Any) -> base.Record:
@@ -184,7 +186,7 @@ class Keeping(relating.Relating):
             InputError: there is no policy, or it lacks what it needs.
         """
         if isinstance(policy, Mapping):
-            policy = forgetting.Forgetting.model_validate(policy)
+            policy = _understood(policy)
         told = policy or self.options.policy()
         if told is None:
             raise errors.InputError(f"store {self.name!r} declares no `overflow` policy")
@@ -336,3 +338,11 @@ class Keeping(relating.Relating):
 
 def _digest(content: str) -> str:
     return hashlib.blake2b(content.strip().encode(), digest_size=16).hexdigest()
+
+
+def _understood(policy: Mapping[str, Any]) -> forgetting.Forgetting:
+    try:
+        return forgetting.Forgetting.model_validate(policy)
+    except pydantic.ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise errors.InputError(f"the policy of forgetting is wrong: {wrong}") from error

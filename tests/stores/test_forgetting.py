@@ -136,6 +136,19 @@ def test_protected_records_stay_and_the_new_one_is_refused() -> None:
         shop.fill(store, "a whim", importance=1.0)
 
 
+def test_a_fact_that_ends_another_pushes_nobody_out() -> None:
+    store = shop.collect(
+        shop.database_at(), index=["text"], key=["k"], conflict="newest_valid", capacity=2,
+        overflow={"victim": "fifo"},
+    )  # fmt: skip
+    shop.fill(store, "old", fields={"k": 1})
+    shop.fill(store, "other", fields={"k": 2})
+    shop.fill(store, "new", fields={"k": 1})
+    assert [record.content for record in store.select()] == ["other", "new"]
+    shop.fill(store, "third", fields={"k": 3})
+    assert [record.content for record in store.select()] == ["new", "third"]
+
+
 def test_archive_moves_to_another_collection() -> None:
     db = shop.database_at()
     attic = shop.collect(db, index=["text"], name="attic")
@@ -213,6 +226,8 @@ def test_forgetting_without_a_rule_is_told() -> None:
     store = shop.collect(shop.database_at(), index=["text"])
     with pytest.raises(errors.InputError, match="declares no `overflow`"):
         store.forget_by()
+    with pytest.raises(errors.InputError, match=r"victim: .*'fifo'.*; kep: "):
+        store.forget_by({"victim": "oldest", "kep": 1})
     with pytest.raises(errors.InputError, match="lets nothing"):
         store.forget_by({"victim": "lru"})
     with pytest.raises(errors.InputError, match="needs a `standing`"):
