@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -17,9 +18,7 @@ Row = dict[str, Any]
 @click.command(name="list")
 @click.argument(
     "kind",
-    type=click.Choice(
-        ["architectures", "stores", "verbs", "gateways", "embedders", "backends", "plugins"]
-    ),
+    type=click.Choice(["architectures", "stores", "verbs", *registry.GROUPS[1:], "plugins"]),
     default="architectures",
 )
 @options.as_json
@@ -89,26 +88,29 @@ def _verbs() -> list[Row]:
 
 
 def _plugins() -> list[Row]:
-    claimed = {(kind, name) for kind in registry.GROUPS for name, _ in registry.duplicates(kind)}
+    claimed = {kind: dict(registry.duplicates(kind)) for kind in registry.GROUPS}
     return [
         {
             "kind": kind,
             "name": entry.name,
             "package": _package(entry),
             "class": entry.target,
-            "state": _state(entry, (kind, entry.name) in claimed),
+            "state": _state(entry, claimed[kind].get(entry.name, [])),
         }
         for kind in registry.GROUPS
         for entry in registry.entries(kind).values()
     ]
 
 
-def _state(entry: registry.Entry, doubled: bool) -> str:
+def _state(entry: registry.Entry, claimants: list[registry.Entry]) -> str:
+    """Whether it can be used, and who else claims its name and is not used."""
+    others = [f"{_package(each)} ({each.target})" for each in claimants if each != entry]
+    doubled = f"; not used, for they claim the same name: {', '.join(others)}" if others else ""
     try:
         entry.load()
     except errors.PluginError as error:
-        return str(error)
-    return "ok, but other packages claim this name too" if doubled else "ok"
+        return f"{error}{doubled}"
+    return f"ok{doubled}"
 
 
 def _about(entry: registry.Entry) -> str:
@@ -132,8 +134,6 @@ _KINDS: dict[str, Callable[[], list[Row]]] = {
     "architectures": _architectures,
     "stores": _stores,
     "verbs": _verbs,
-    "gateways": lambda: _types("gateways"),
-    "embedders": lambda: _types("embedders"),
-    "backends": lambda: _types("backends"),
+    **{kind: functools.partial(_types, kind) for kind in registry.GROUPS[1:]},
     "plugins": _plugins,
 }
