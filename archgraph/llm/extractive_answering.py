@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archgraph.llm import extractive_dates as dates
+from archgraph.llm import extractive_grammar as grammar
 from archgraph.llm import extractive_words as words
 from archgraph.llm.extractive_reading import AGENT, Unit
 
@@ -164,7 +165,8 @@ def weigh(question: Question, units: Sequence[Unit]) -> list[Weighed]:
     """The evidence that shares words with the question, best first, later before earlier.
 
     A word weighs by its rarity in the evidence; half of a word's weight is given when it stands
-    in the same record only. Questions and the agent's own words count half.
+    in the same record only. What says that a state has begun counts as a word for the state
+    (`grammar.BEGINNING`). Questions and the agent's own words count half.
     """
     wanted = question.stems
     if not wanted:
@@ -172,7 +174,7 @@ def weigh(question: Question, units: Sequence[Unit]) -> list[Weighed]:
     counts = {stem: 0 for stem in wanted}
     hits: list[Unit] = []
     for unit in units:
-        shared = unit.around.intersection(wanted)
+        shared = unit.around.intersection(wanted) | _begun(question, unit)
         if shared:
             hits.append(unit)
             for stem in shared:
@@ -183,12 +185,19 @@ def weigh(question: Question, units: Sequence[Unit]) -> list[Weighed]:
     asked = words.flat(question.text)
     weighed = []
     for unit in hits:
-        own = sum(weights[stem] for stem in wanted if stem in unit.stems)
-        near = sum(weights[stem] for stem in wanted if stem in unit.around)
+        begun = _begun(question, unit)
+        own = sum(weights[stem] for stem in wanted if stem in unit.stems or stem in begun)
+        near = sum(weights[stem] for stem in wanted if stem in unit.around or stem in begun)
         score = (own + near) / 2 / total * _doubt(question, unit, asked)
         weighed.append(Weighed(score, unit))
     weighed.reverse()
     return sorted(weighed, key=lambda item: -item.score)
+
+
+def _begun(question: Question, unit: Unit) -> set[str]:
+    """The states that a question asks for and that a sentence says to have begun."""
+    asked = grammar.BEGINNING.keys() & question.stems
+    return {stem for stem in asked if grammar.BEGINNING[stem].search(unit.text)}
 
 
 def _doubt(question: Question, unit: Unit, asked: str) -> float:
@@ -238,10 +247,10 @@ def _count(question: Question, unit: Unit) -> str:
 
 
 def _where(question: Question, unit: Unit) -> str:
-    for match in _PLACE.finditer(unit.text):
-        if not words.stems(match[1]) <= set(question.stems):
-            return match[1]
-    return ""
+    found = [m for m in _PLACE.finditer(unit.text) if words.stems(m[1]) - set(question.stems)]
+    if not re.search(r"\bfrom\b", question.text, re.I):  # where one came from is asked for by name
+        found.sort(key=lambda match: match[0].lower().startswith("from "))
+    return found[0][1] if found else ""
 
 
 def _who(question: Question, unit: Unit) -> str:

@@ -1,9 +1,11 @@
 """Word lists and small tests by which the offline policy cuts simple English sentences.
 
-Called by `extractive_triples` and `extractive_choosing`. Knows no messages.
+Called by `extractive_triples`, `extractive_choosing` and `extractive_answering`. Knows no messages.
 """
 
 from __future__ import annotations
+
+import re
 
 from archgraph.llm import extractive_words as words
 
@@ -47,6 +49,22 @@ NOT_SUBJECT = _set(
 PRONOUNS = _set("i we he she they it you")
 STOPPING = frozenset(words.root(word) for word in ("stop", "quit", "cancel", "leave", "end"))
 UNCHANGED = _set("quit read cut cost hurt")
+PASSING = frozenset(
+    words.root(word) for word in _set("move relocate go travel switch change transfer convert")
+)
+"""Verbs of going over: what they begin with is left, what they end with holds."""
+
+BEGINNING = {
+    words.root("live"): re.compile(
+        r"\b(?:mov(?:ed?|es|ing)|relocat\w+|settl(?:ed?|es|ing)|resid\w+)\s+(?:\w+\s+){0,3}?"
+        r"(?:to|into|in)\b",
+        re.I,
+    ),
+    words.root("work"): re.compile(
+        r"\b(?:join(?:ed|s|ing)?|(?:hired|employed) (?:by|at)|a new job (?:at|in|with))\b", re.I
+    ),
+}
+"""What begins a state: who moved to a place lives there."""
 
 
 def is_verb(word: str) -> bool:

@@ -41,6 +41,8 @@ def write(field: Field, focus: Focus, material: Materials) -> str:
 
 
 def _statement(field: Field, focus: Focus, material: Materials) -> str:
+    if renewed := _renewed(focus):
+        return renewed
     if not focus.whole:
         noted = "\n".join(facts.noted(unit) for unit in focus.units)
         return noted if noted or not focus.name else focus.name
@@ -51,6 +53,24 @@ def _statement(field: Field, focus: Focus, material: Materials) -> str:
     if not field.plural and len(material.new) > 1:
         units = choosing.statements(field, material, 1)
     return "\n".join(facts.noted(unit) for unit in units)
+
+
+_PASSED = re.compile(
+    r"\bfrom ((?:\w+ ){0,3}?\w+) to ((?:(?!and|but|in|on|at|for|last|this)\w+ ){0,3}?\w+)"
+    r"(?=[.,;!]|$| (?:and|but|in|on|at|for|last|this)\b)"
+)
+
+
+def _renewed(focus: Focus) -> str:
+    """The older record with its value changed, where the new says from what to what."""
+    if focus.over is None or focus.how != triples.CHANGED or focus.of_old:
+        return ""
+    for unit in focus.units:
+        passed = _PASSED.search(unit.text)
+        held = passed and re.search(rf"\b{re.escape(passed[1])}\b", focus.over.text)
+        if passed and held:
+            return f"{focus.over.text[: held.start()]}{passed[2]}{focus.over.text[held.end() :]}"
+    return ""
 
 
 def _summary(field: Field, focus: Focus, material: Materials) -> str:

@@ -101,7 +101,8 @@ def of_text(text: str, speaker: str = USER, last: str = "") -> Triple | None:
     predicate, after, denied = _predicate(clause, tokens, start)
     if grammar.flat(begins) in ("i", "we"):
         predicate = _third(predicate)
-    rest = _object(clause[after:], speaker)
+    predicate, rest = _related(predicate, clause[after:].strip(), speaker)
+    predicate, rest = _arrived(predicate, _object(rest, speaker))
     if not subject or not predicate or not rest:
         return None
     return Triple(subject, predicate, rest, denied)
@@ -114,7 +115,7 @@ _LEADS = re.compile(
 )
 _OPENING = re.compile(
     r"^(?:in|on|at|since|after|before|last|next|this|during|for|correction|update)\b[^,:]{0,40}"
-    r"[,:]\s+",
+    r"(?:[,:]\s+|\s+(?=(?:I|we|he|she|they|it|my|our|his|her|their)\b))",
     re.I,
 )
 
@@ -194,6 +195,32 @@ def _predicate(clause: str, tokens: Sequence[re.Match[str]], start: int) -> tupl
     )
     denied = denied or any(words.root(k) in grammar.STOPPING for k in kept)
     return re.sub(r"^am\b", "is", " ".join(said)), after, denied
+
+
+_QUALITY = re.compile(
+    r"(?!(?:a|an|the|my|our|his|her|no|not)\b)(\w+ (?:to|of|at|about|with|in)) (?=\w)"
+)
+_GIVEN = re.compile(r"(?:me|us) (?=(?:a|an|the|my|some|his|her|their|our|two|three)\b)", re.I)
+
+
+def _related(predicate: str, rest: str, speaker: str) -> tuple[str, str]:
+    """A quality with its preposition, and who is given something, belong to the predicate."""
+    quality = _QUALITY.match(rest) if grammar.flat(predicate) in grammar.BE else None
+    if quality and not quality[1][0].isupper() and not quality[1][0].isdigit():
+        return f"{predicate} {quality[1]}", rest[quality.end() :]
+    given = _GIVEN.match(rest)
+    if given:
+        return f"{predicate} {speaker or USER}", rest[given.end() :]
+    return predicate, rest
+
+
+def _arrived(predicate: str, rest: str) -> tuple[str, str]:
+    """A predicate and object without what was left: `moved from A to B` is `moved to B`."""
+    verb, _, link = predicate.rpartition(" ")
+    start, found, end = rest.partition(" to ")
+    if not (found and start and link == "from") or words.root(verb) not in grammar.PASSING:
+        return predicate, rest
+    return f"{verb} to", end
 
 
 def _third(predicate: str) -> str:

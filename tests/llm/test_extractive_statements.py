@@ -1,0 +1,73 @@
+"""How the offline policy cuts sentences into triples, and what it makes of a change."""
+
+from __future__ import annotations
+
+import pytest
+
+from archgraph.llm import extractive_answering as answering
+from archgraph.llm import extractive_focus as focusing
+from archgraph.llm import extractive_materials as materials
+from archgraph.llm import extractive_reading as reading
+from archgraph.llm import extractive_texts as texts
+from archgraph.llm import extractive_triples as triples
+from archgraph.llm.extractive_reading import Unit
+
+
+def unit(text: str) -> Unit:
+    return reading.records(f"- {text}")[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("We relocated from Lima to Quito.", ("user", "relocated to", "Quito")),
+        ("Ana switched from tea to coffee.", ("Ana", "switched to", "coffee")),
+        ("Ana commutes from Oslo to Drammen.", None),
+        ("My uncle is afraid of dogs.", ("user's uncle", "is afraid of", "dogs")),
+        ("Ana is a teacher of music.", ("Ana", "is", "teacher of music")),
+        ("Ben gave us a tent.", ("Ben", "gave user", "tent")),
+        ("Next Tuesday we meet Carla.", None),
+        ("On Tuesday we meet Carla.", ("user", "meets", "Carla")),
+    ],
+)
+def test_a_sentence_is_cut(text: str, expected: tuple[str, str, str] | None) -> None:
+    found = triples.of_text(text)
+    cut = (found.subject, found.predicate, found.object) if found else None
+    if expected is None:
+        assert cut is None or cut[1] != "commutes to"
+    else:
+        assert cut == expected
+
+
+def test_what_says_that_a_state_began_answers_a_question_for_the_state() -> None:
+    told = [
+        unit("I live in Lima."),
+        unit("We relocated from Lima to Quito."),
+        unit("The move cost a lot."),
+    ]
+    question = answering.question_in("Where do we live?")
+    assert question is not None
+    weighed = answering.weigh(question, told)
+    assert [each.unit.text for each in weighed] == [told[1].text, told[0].text]
+    assert answering.answer(question, weighed[0].unit) == "Quito"
+    origin = answering.question_in("Where did we relocate from?")
+    assert origin is not None
+    assert answering.answer(origin, told[1]) == "Lima"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("I live in Lima.", "I moved from Lima to Quito last week.", "I live in Quito."),
+        ("Ana is in room 3.", "Ana is in room 9 now.", "Ana is in room 9 now."),
+        ("I drink tea at noon.", "I switched from tea to coffee.", "I drink coffee at noon."),
+    ],
+)  # fmt: skip
+def test_an_older_record_is_written_anew_with_its_value_changed(
+    old: str, new: str, expected: str
+) -> None:
+    material = materials.read([{"role": "user", "content": f"## known\n- {old}\n## fact\n- {new}"}])
+    over = material.old[0]
+    focus = focusing.Focus((unit(new),), over=over, how=triples.CHANGED)
+    field = texts.Field("content", "string", texts.fields.STATEMENT, "content", "content")
+    assert texts.write(field, focus, material) == expected
