@@ -12,7 +12,10 @@ from typing import Any
 from archgraph import errors, registry
 from archgraph.graph import build, plan
 
-_EVENTS = {"turn": "turns", "run": "runs", "step": "steps", "reply": "replies", "write": "writes"}
+_EVENTS = {
+    "turn": "turns", "run": "runs", "step": "steps", "reply": "replies", "write": "writes",
+    "message": "messages", "case_end": "case ends",
+}  # fmt: skip
 _LONGEST = 60
 
 # Public functions
@@ -34,9 +37,10 @@ def trigger(found: plan.TriggerPlan) -> str:
         return f"{found.measure} > {found.over:g}{rise}"
     if found.kind == "signal":
         return f"signal {found.event}"
+    words = _EVENTS.get(event, event.replace("_", " "))
     if found.kind == "every" and found.count > 1:
-        return f"every {found.count} {_EVENTS.get(event, event)} of {node}"
-    return found.event.replace(".", " ") if node == "agent" else found.event
+        return f"every {found.count} {words}" + (f" of {node}" if node != "agent" else "")
+    return f"agent {event}".replace("_", " ") if node == "agent" else found.event
 
 
 def source(found: plan.TriggerPlan) -> str:

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from archgraph import api, clock
-from archgraph.graph import build, draw, layout, order, scene, ways
+from archgraph.graph import build, draw, layout, order, scene, ways, wording
 from archgraph.graph import compile as compiling
 from archgraph.graph import plan as plans
 from archgraph.spec import load
@@ -238,3 +238,23 @@ def test_text_names_everything(tmp_path: Path) -> None:
         assert name in text
     assert "recall since last run of main" in text
     assert "always, until finish" in text
+
+
+@pytest.mark.parametrize(
+    ("trigger", "words"),
+    [
+        (plans.TriggerPlan("user_message"), "user message"),
+        (plans.TriggerPlan("every", event="main.turn", count=5), "every 5 turns of main"),
+        (plans.TriggerPlan("every", event="main.turn", count=1), "main.turn"),
+        (plans.TriggerPlan("every", event="agent.message", count=2), "every 2 messages"),
+        (plans.TriggerPlan("event", event="agent.case_end"), "agent case end"),
+        (plans.TriggerPlan("event", event="window.pressure"), "window.pressure"),
+        (plans.TriggerPlan("timer", seconds=1800), "every 30m"),
+        (plans.TriggerPlan("idle", seconds=7200), "idle 2h"),
+        (plans.TriggerPlan("at", cron="0 3 * * *"), "at 0 3 * * *"),
+        (plans.TriggerPlan("crosses", measure="facts.count", over=150), "facts.count > 150"),
+        (plans.TriggerPlan("signal", event="wake"), "signal wake"),
+    ],
+)
+def test_triggers_are_told_as_people_say_them(trigger: plans.TriggerPlan, words: str) -> None:
+    assert wording.trigger(trigger) == words
