@@ -78,6 +78,8 @@ def run_console(block: pages.Block, place: str) -> None:
         arguments = shlex.split(command, comments=True)
         if arguments[0] == "archgraph":
             arguments = [sys.executable, "-m", "archgraph", *arguments[1:]]
+        elif arguments[0] == "python":
+            arguments[0] = sys.executable
         result = subprocess.run(
             arguments,
             stdin=subprocess.DEVNULL,
