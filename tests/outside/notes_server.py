@@ -47,6 +47,13 @@ def tell_key() -> str:
 
 
 @server.tool()
+def authorised(ctx: Context) -> str:
+    """Tell the header Authorization of this very request."""
+    request: Any = ctx.request_context.request
+    return str(request.headers.get("authorization"))
+
+
+@server.tool()
 def long() -> str:
     """Say much."""
     return "word " * 5000

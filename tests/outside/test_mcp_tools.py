@@ -93,9 +93,18 @@ def test_over_http(tmp_path: Path, address: str) -> None:
         assert place.calls(agent)[1][:2] == ("fail", False)
 
 
-def test_headers_are_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_headers_are_taken_from_the_environment(
+    tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("NOTES_KEY", "s3cret-value")
-    assert mcp._authorised("Authorization", "abc") == "Bearer abc"
+    line = f"authorised: {{mcp: {{url: {address}, headers: {{Authorization: NOTES_KEY}}}}}}"
+    path = tmp_path / "a.db"
+    with place.helper(
+        place.folder(tmp_path, line), Script([call("authorised")], "Well."), path
+    ) as agent:
+        agent.send("Go.")
+        assert place.calls(agent) == [("authorised", True, "Bearer [NOTES_KEY]")]
+    assert b"s3cret-value" not in path.read_bytes()
     assert mcp._authorised("authorization", "Basic abc") == "Basic abc"
     assert mcp._authorised("X-Api-Key", "abc") == "abc"
 
