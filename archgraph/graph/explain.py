@@ -25,7 +25,7 @@ _KEYS = {
     "max_tokens": COSTS, "options": COSTS,
 }  # fmt: skip
 _TOLD = ("context", "tools", "triggers", "heartbeat", "steps", "name")
-_MOST_LINES = 12
+_MOST_LINES, _LONGEST = 8, 90
 _NUMBER = re.compile(r"\d[\d,]*")
 
 Budgets = Sequence[budget.Budget]
@@ -205,7 +205,9 @@ def _prompts(telling: _Telling) -> None:
         what = one if one == two else f"{one} → {two}"
         telling.groups[SEES].append(f"template {what}, lines: {came} added, {went} removed")
         shown = [line for line in lines if not line.startswith("@@") and line[1:].strip()]
-        telling.groups[SEES] += [f"  {line[:1]} {line[1:].strip()}" for line in shown[:_MOST_LINES]]
+        telling.groups[SEES] += [
+            f"  {line[:1]} {wording.short(line[1:], _LONGEST)}" for line in shown[:_MOST_LINES]
+        ]
         if len(shown) > _MOST_LINES:
             telling.groups[SEES].append(f"  and {len(shown) - _MOST_LINES} more lines")
 

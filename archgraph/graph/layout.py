@@ -120,15 +120,18 @@ def task(shown: scene.Scene) -> order.Task:
     )
 
 
-def place(shown: scene.Scene, top: float, least: float = 0) -> Layout:
+def place(
+    shown: scene.Scene, top: float, least: float = 0, found: order.Order | None = None
+) -> Layout:
     """Everything in its place.
 
     Args:
         shown: the scene.
         top: the height at which cards and stores begin.
         least: the least width.
+        found: the order of nodes, if it is known already.
     """
-    found = order.arrange(task(shown))
+    found = found or order.arrange(task(shown))
     boxes = {each.name: each for each in shown.boxes}
     sideways = [link for link in shown.links if {link.source[0], link.target[0]}.isdisjoint(boxes)]
     linked = {end for link in shown.links for end in (link.source, link.target)}

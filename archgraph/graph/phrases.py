@@ -42,6 +42,9 @@ def _when(trigger: plan.TriggerPlan) -> str:
     words = wording.trigger(trigger)
     if trigger.kind == "user_message":
         words = "on a user message"
+    elif trigger.kind == "every" and trigger.count == 1:
+        node, _, event = trigger.event.partition(".")
+        words = f"after each {event} of {node}"
     elif trigger.kind in ("event", "crosses", "signal"):
         words = f"on {words}"
     elif trigger.kind == "idle":

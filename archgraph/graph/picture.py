@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from xml.sax.saxutils import escape
 
-from archgraph.graph import layout, paint, scene, ways
+from archgraph.graph import layout, order, paint, scene, ways
 
 _TITLE_SIZE, _ABOUT_SIZE, _LINE = 18, 11.5, 16
 _LEAST_WIDTH, _ABOUT_WIDTH = 420, 560
@@ -19,11 +19,12 @@ _LEGEND_STEP, _SAMPLE = 18, 24
 
 def svg(shown: scene.Scene) -> str:
     """The picture of a scene."""
-    placed = layout.place(shown, 0, _LEAST_WIDTH)
+    found = order.arrange(layout.task(shown))
+    placed = layout.place(shown, 0, _LEAST_WIDTH, found)
     room = max(_ABOUT_WIDTH, placed.width) - 2 * layout.MARGIN
     about = wrapped(shown.about, room, _ABOUT_SIZE)
     top = layout.MARGIN + 22 + _LINE * len(about) + 14
-    placed = layout.place(shown, top, room + 2 * layout.MARGIN if about else _LEAST_WIDTH)
+    placed = layout.place(shown, top, room + 2 * layout.MARGIN if about else _LEAST_WIDTH, found)
     legend = _legend(shown, placed.height, placed.width)
     width, height = placed.width, placed.height + (legend[1] + layout.MARGIN if legend[0] else 0)
     body = [

@@ -157,5 +157,13 @@ def test_differences_can_be_drawn(form: str, tmp_path: Path) -> None:
     if form == "svg":
         ElementTree.fromstring(drawn)
     assert "added" in drawn and "tender" in drawn
-    for name in load.names():  # of any two the drawing is whole
-        draw.compared(before, compiling.compile(load.load(name)).plan, form)
+
+
+def test_of_any_two_architectures_the_drawing_is_whole(tmp_path: Path) -> None:
+    """Every link of the common scene has both of its ends."""
+    one = scene.scene(planned(tmp_path))
+    for name in load.names():
+        both = contrast.contrast(one, scene.scene(compiling.compile(load.load(name)).plan))
+        ends = {(card.name, row.key) for card in both.cards for row in card.rows}
+        ends |= {(each.name, "") for each in (*both.cards, *both.boxes)}
+        assert {end for link in both.links for end in (link.source, link.target)} <= ends
