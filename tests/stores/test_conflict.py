@@ -42,8 +42,8 @@ def test_a_newer_fact_ends_the_older() -> None:
 
 
 def test_a_fact_that_arrives_late_takes_its_place_in_history() -> None:
-    """a 1-5 and b from 5 are known; c from 3 arrives: a 1-3, c 3-5, b stays."""
-    known = [held("a", 1, 5), held("b", 5)]
+    """a 1-5, b 5-9 and d from 9 are known; c from 3 arrives: a 1-3, c 3-5, the others stay."""
+    known = [held("a", 1, 5), held("d", 9), held("b", 5, 9)]
     outcome = conflict.newest_valid(held("c", 3), known, now=60)
     assert spans(outcome) == {"a": (1, 3), "c": (3, 5)}
     assert (outcome.record.status, outcome.record.expired) == ("superseded", 60)
@@ -52,6 +52,11 @@ def test_a_fact_that_arrives_late_takes_its_place_in_history() -> None:
 def test_what_had_ended_before_is_left_alone() -> None:
     outcome = conflict.newest_valid(held("new", 9), [held("old", 3, 7)], now=60)
     assert spans(outcome) == {"new": (9, None)}
+
+
+def test_of_two_facts_of_one_moment_the_one_told_last_counts() -> None:
+    outcome = conflict.newest_valid(held("new", 3), [held("old", 3)], now=60)
+    assert spans(outcome) == {"old": (3, 3), "new": (3, None)}
 
 
 def test_an_end_that_is_known_stays_if_it_comes_first() -> None:
