@@ -20,11 +20,15 @@ TOGETHER = 2
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One summand, in tokens; `keys` name what in the file makes it larger or smaller."""
+    """One summand, in tokens; `keys` name what in the file makes it larger or smaller.
+
+    `node` is the store that the tokens are for, if they are for one.
+    """
 
     what: str
     tokens: int
     keys: tuple[str, ...] = ()
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +148,7 @@ def _agent_lines(
         unseen = item.store not in shown and _is_text(found, item)
         heading = 0 if not unseen else counter.count(f"\n\n## {item.store}\n")
         part = _part(found, thread, item, shown.get(item.store, 1))
-        lines.append(replace(part, tokens=part.tokens + heading))
+        lines.append(replace(part, tokens=part.tokens + heading, node=item.store))
     if not any(_shows_own(found, thread, item) for item in thread.context):
         lines.append(_own_run(found, thread))
     keys = (f"threads.{name}.max_tokens",)

@@ -133,7 +133,8 @@ def test_every_difference_is_told_somewhere(tmp_path: Path) -> None:
         "threads.main.options={temperature: 0.9}", "threads.main.thoughts=none",
         "threads.main.heartbeat.max_repeats=5", "tools.archival_search.fixed={page: 1}",
         "tools.archival_search.about=Look it up.", "stores.window.keep_last=2",
-        "threads.main.heartbeat={when: failed, rules: {last: [send_message]}}", "threads.tender.triggers=[{idle: 5m}]",
+        "threads.main.heartbeat={when: failed, rules: {last: [send_message]}}",
+        "threads.tender.triggers=[{idle: 5m}]",
     ):  # fmt: skip
         assert explained(before, planned(tmp_path, setting)).groups, setting
 
