@@ -156,12 +156,12 @@ class Ground:
 
     @classmethod
     def _declared(cls) -> dict[str, Any]:
-        return {
-            name: member
-            for owner in cls.__mro__[::-1]
-            for name, member in vars(owner).items()
-            if hasattr(member, "archgraph_check")
-        }
+        found: dict[str, Any] = {}
+        for owner in cls.__mro__:
+            for name, member in vars(owner).items():
+                if hasattr(member, "archgraph_check"):
+                    found.setdefault(name, member)
+        return found
 
     @classmethod
     def capabilities(cls) -> frozenset[str]:
