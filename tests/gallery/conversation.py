@@ -110,9 +110,13 @@ def system(agent: agents.Agent, row: journal.StepRow) -> str:
 
 
 def heard_in(agent: agents.Agent) -> str:
-    """The log of the thread that talks to the user: the first that hears the user."""
-    threads = agent.plan.threads.values()
-    return next(t.log for t in threads if any(rule.kind == "user_message" for rule in t.triggers))
+    """The log of the thread that talks to the user: the first that hears the user, if it has one.
+
+    Where a pipeline hears first, it is the first log of all.
+    """
+    threads = [thread for thread in agent.plan.threads.values() if thread.log]
+    hearing = (t.log for t in threads if any(rule.kind == "user_message" for rule in t.triggers))
+    return next(hearing, threads[0].log)
 
 
 def replies(agent: agents.Agent, log: str = "") -> dict[str, str]:
