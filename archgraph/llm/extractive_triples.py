@@ -55,11 +55,15 @@ class Triple:
 
 
 _AND = re.compile(r",?\s+(?:and|but)\s+(?=(?:I|he|she|we|they|it|my|his|her|our)\b)")
+_ALONE = re.compile(r",?\s+(?:and|but)\s+(?=(?:I|we|my|our)\b)")
 
 
-def clauses(unit: Unit) -> list[Unit]:
-    """The clauses of a sentence that can each stand alone, else the sentence."""
-    parts = _AND.split(unit.text)
+def clauses(unit: Unit, join: re.Pattern[str] = _ALONE) -> list[Unit]:
+    """The clauses of a sentence that can each stand alone, else the sentence.
+
+    One that begins with `she` cannot: whom it means, the clause before says.
+    """
+    parts = join.split(unit.text)
     if len(parts) < 2 or not all(of_text(part, unit.speaker or USER, "X") for part in parts):
         return [unit]
     own = unit.stems - words.stems(unit.text)
@@ -70,7 +74,7 @@ def of_units(units: Sequence[Unit]) -> list[tuple[Triple, Unit]]:
     """The triples of sentences; a pronoun stands for the last named subject."""
     found: list[tuple[Triple, Unit]] = []
     last = ""
-    for unit in units:
+    for unit in (clause for unit in units for clause in clauses(unit, _AND)):
         triple = of_text(unit.text, unit.speaker or USER, last)
         if triple:
             last = triple.subject
