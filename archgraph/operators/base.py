@@ -123,11 +123,12 @@ class Bench(Protocol):
     def store(self, name: str) -> stores.Store:
         """A store of the agent."""
 
-    def since(self, store: str, cap: int) -> list[Item]:
+    def since(self, store: str, cap: int, most: int | None = None) -> list[Item]:
         """What came into a store since the last good run of this pipeline, as much as `cap` holds.
 
         The range is frozen by its first reading in a run; it counts as consumed when the run ends
-        well, and what `cap` (tokens) leaves over is read by the next run.
+        well, and what `cap` (tokens) leaves over is read by the next run. With `most`, so many at
+        most; a run for what is left follows at once.
         """
 
     def turn(self, store: str) -> list[Item]:

@@ -26,6 +26,8 @@ class Read(base.Operator):
         """Only what is new since the pipeline's last good run, or only of the present turn."""
         newest: int | None = pydantic.Field(default=None, gt=0)
         """Only so many of the newest."""
+        most: int | None = pydantic.Field(default=None, gt=0)
+        """With `since: last_run`: so many at once, the oldest; a run for the rest follows."""
         where: dict[str, Any] = pydantic.Field(default={})
         """Fields that a record must have: a value, or a list of allowed ones; `{{ }}` is filled
         in."""
@@ -54,6 +56,8 @@ class Read(base.Operator):
         def _sound(self) -> Read.Options:
             if self.since and (self.newest or self.ids):
                 raise ValueError("`since` excludes `newest` and `ids`")
+            if self.most and self.since != "last_run":
+                raise ValueError("`most` needs `since: last_run`; else say `newest`")
             return self
 
     options: Options
@@ -66,7 +70,7 @@ class Read(base.Operator):
         if isinstance(whole, str):
             return whole
         if told.since == "last_run":
-            found = bench.since(told.store, told.limit)
+            found = bench.since(told.store, told.limit, told.most)
         elif told.since == "turn":
             found = bench.turn(told.store)
         else:

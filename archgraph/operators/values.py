@@ -18,7 +18,7 @@ Item = dict[str, Any]
 `time` (text), `valid_from`, `valid_to`, `importance`, `strength`, `status`; `_row` is its place in
 the agent's file, `_named` says whether models are shown its id. Messages have `who` and `role`.
 What a model made is an item without `_row`; `_from` lists the ids of the records that it was made
-of."""
+of, `_for` is the id of the record of `each` that it was made for."""
 
 ENVELOPE = ("importance", "strength", "valid_from", "valid_to", "status")
 """Parts of the envelope that an item may set when it is written."""
@@ -63,7 +63,7 @@ def fields(value: Any, omit: Sequence[str] = ()) -> dict[str, Any]:
         name: part
         for name, part in value.items()
         if name not in hidden and not name.startswith("_") and part not in ("", None, [])
-        and not (name in _TEXTS and part == text)
+        and part != text
     }  # fmt: skip
 
 
@@ -105,6 +105,17 @@ def line(value: Mapping[str, Any]) -> str:
     return f"- {head}{text}" + (f" ({more})" if more else "")
 
 
+def made_for(item: Any, result: Any) -> Any:
+    """What a step made of one item of `each`; what has no id of its own keeps the item's."""
+    id = str(item.get("id") or "") if isinstance(item, Mapping) else ""
+    if not id:
+        return result
+    if isinstance(result, list):
+        return [made_for(item, part) for part in result]
+    made = isinstance(result, Mapping) and result and not result.get("id")
+    return {**result, "_for": id} if made else result
+
+
 def stamp(moment: Any) -> str:
     """A moment as text; texts stay."""
     return clock.stamp(float(moment)) if isinstance(moment, int | float) else str(moment)
@@ -138,6 +149,8 @@ def fitted(items: list[Any], cap: int, count: Callable[[str], int]) -> list[Any]
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)

@@ -26,14 +26,15 @@ class Write(base.Operator):
         """The text of each record, with `{{ }}` filled in (`item` is the item); the item's own
         text unless given."""
         set: dict[str, Any] = pydantic.Field(default={})
-        """Fields, or parts of the envelope (`importance`, `valid_from`, `strength`...), that each
-        record gets; `{{ }}` is filled in."""
+        """Fields, or parts of the envelope (`id`, `importance`, `valid_from`, `strength`...), that
+        each record gets; `{{ }}` is filled in."""
         keep: list[str] | None = None
         """The fields of an item that are kept; all unless given."""
         mode: Literal["replace", "append"] = "replace"
         """For a block: in place of its text, or as further lines."""
         parents: str = ""
-        """A value with the records that these were made of, if not those of the items."""
+        """A value with the records that these were made of, or their ids, if not those of the
+        items."""
 
         def writes(self) -> dict[str, str]:
             """The store."""
@@ -64,7 +65,7 @@ class Write(base.Operator):
         store: Any = bench.store(told.to)
         if callable(getattr(store, "put", None)):
             return self._into_block(bench, store)
-        parents = values.sources(bench.value(told.parents)) if told.parents else ()
+        parents = _origins(bench.value(told.parents)) if told.parents else ()
         written = []
         for item in self._items(bench):
             text = self._text(bench, item)
@@ -111,11 +112,13 @@ class Update(base.Operator):
         """The collection."""
         items: str = ""
         """The records, as items or ids; with `each` the present item unless given. An item with
-        an `id` and other fields gives the record of that id these fields."""
+        an `id` and other fields gives the record of that id these fields; what was made of one
+        record by a step with `each` gives them to that record."""
         content: str = ""
         """The new text, with `{{ }}` filled in; it stays unless given."""
         set: dict[str, Any] = pydantic.Field(default={})
-        """Fields or parts of the envelope; `{{ }}` is filled in."""
+        """Fields or parts of the envelope; `{{ }}` is filled in. `accesses: 0` begins the count
+        of accesses, and what they added to strength, anew."""
 
         def writes(self) -> dict[str, str]:
             """The collection."""
@@ -139,16 +142,17 @@ class Update(base.Operator):
         value = bench.value(told.items) if told.items else bench.item
         changed = []
         for item in value if isinstance(value, list) else [value]:
-            id = str(item.get("id", "")) if isinstance(item, Mapping) else str(item or "")
+            id = _id(item)
             held = store.records.get(id) if id else None
             if held is None:
                 continue
             given = {k: bench.template(v, item=item) for k, v in told.set.items()}
+            begun = {"accesses": int(given.pop("accesses"))} if "accesses" in given else {}
             made = item if isinstance(item, Mapping) and "_row" not in item else {}
             fields, envelope = parts(made, given, None)
             text = str(bench.template(told.content, item=item)).strip() if told.content else None
             changed.append(
-                store.revise(id, content=text or None, fields=fields or None, **envelope)
+                store.revise(id, content=text or None, fields=fields or None, **begun, **envelope)
             )
         return bench.items(told.within, changed)
 
@@ -246,7 +250,7 @@ def parts(
         fields = {name: part for name, part in fields.items() if name in keep}
     envelope = {k: item[k] for k in values.ENVELOPE if isinstance(item, Mapping) and k in item}
     for name, part in given.items():
-        if name in values.ENVELOPE:
+        if name in (*values.ENVELOPE, "id"):
             envelope[name] = part
         elif part not in (None, ""):
             fields[name] = part
@@ -259,6 +263,13 @@ def parts(
     return fields, {k: v for k, v in envelope.items() if v is not None}
 
 
+def _origins(value: Any) -> tuple[str, ...]:
+    """The ids of the records that a value holds, or was made of; a text is an id itself."""
+    listed = value if isinstance(value, list) else [value]
+    named = (each for each in listed if isinstance(each, str) and each)
+    return tuple(dict.fromkeys((*named, *values.sources(value))))[: values.MOST_SOURCES]
+
+
 def _number(name: str, value: Any) -> float | None:
     try:
         return None if value in (None, "") else float(value)
@@ -266,11 +277,18 @@ def _number(name: str, value: Any) -> float | None:
         raise errors.ToolError(f"{name} must be a number, not {str(value)[:40]!r}") from None
 
 
+def _id(value: Any) -> str:
+    """The id of a record, or of the one that something was made for."""
+    if isinstance(value, Mapping):
+        return str(value.get("id") or value.get("_for") or "")
+    return str(value or "")
+
+
 def _known(store: Any, value: Any) -> list[str]:
     """The ids in a value that the store has, without repetition."""
     found: list[str] = []
     for each in value if isinstance(value, list) else [value]:
-        id = str(each.get("id", "")) if isinstance(each, Mapping) else str(each or "")
+        id = _id(each)
         if id and id not in found and store.records.get(id) is not None:
             found.append(id)
     return found

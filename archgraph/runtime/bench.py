@@ -67,7 +67,7 @@ class Bench:
         """A store of the agent."""
         return self.w.stores[name]
 
-    def since(self, store: str, cap: int) -> list[values.Item]:
+    def since(self, store: str, cap: int, most: int | None = None) -> list[values.Item]:
         """What came into a store since the last good run; see `operators.base.Bench`."""
         start, end = self.state.cursor.get(store, 0), self.upto.get(store)
         held = self.store(store).records
@@ -75,8 +75,10 @@ class Bench:
             return self.items(store, held.select("seq > ? AND seq <= ?", (start, end)))
         records = held.select("seq > ?", (start,))
         found = self.items(store, records)
-        kept = values.fitted(found, cap, self.count)
+        kept = values.fitted(found[:most], cap, self.count)
         whole = len(kept) == len(found)
+        if most is not None and not whole:
+            self.upto[tick.UNREAD] = 1
         last = records[-1].seq if records else start
         self.upto[store] = last if whole else kept[-1]["_row"][1]
         return kept

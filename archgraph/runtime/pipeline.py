@@ -140,7 +140,7 @@ def _keep(bench: benches.Bench, step: plans.StepPlan, place: Place, result: Any)
     if not step.each:
         bench.keep(step.result, result)
         return
-    bench.keep(f"{place.step}.{place.item}", result)
+    bench.keep(f"{place.step}.{place.item}", values.made_for(bench.item, result))
     if place.item + 1 == place.items:
         parts = [bench.kept(f"{place.step}.{n}") for n in range(place.items)]
         bench.keep(step.result, _joined(parts))
