@@ -164,4 +164,4 @@ def test_a_file_named_without_its_ending_is_offered(tmp_path: Path) -> None:
 
 def test_the_budget_names_what_sets_its_largest_line(tmp_path: Path) -> None:
     found = check.check(good.write(tmp_path, good.GOOD.replace("8192", "900")))
-    assert "threads.tender.heartbeat.max_steps" in found[-1].remedy
+    assert "the caps of stores.diary and threads.tender.max_tokens" in found[-1].remedy
