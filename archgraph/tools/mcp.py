@@ -200,7 +200,7 @@ class _Link:
 
     def close(self) -> None:
         """Let the task end, and wait for it."""
-        if self._stop is not None:
+        if self._stop is not None and self._opened.done():
             _loop().call_soon_threadsafe(self._stop.set)
         else:
             self._task.cancel()
