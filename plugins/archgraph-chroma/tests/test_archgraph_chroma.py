@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+import archgraph
 from archgraph import errors, testing
 from archgraph.llm import embedders
 from archgraph.stores import collection

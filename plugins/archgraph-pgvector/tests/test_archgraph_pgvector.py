@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 from typing import Any, ClassVar
 
-import archgraph
 import psycopg
 import pytest
 
+import archgraph
 from archgraph import errors, testing
 from archgraph.stores import collection
 
