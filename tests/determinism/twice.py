@@ -13,7 +13,7 @@ from archgraph import api
 from archgraph.graph import plan as plans
 from tests.crash import scenes
 
-SCENES = ("memgpt", "text_rag", "two_threads")
+SCENES = ("memgpt", "text_rag", "two_threads", *scenes.PAIRS)
 
 
 def scene(name: str) -> tuple[plans.Plan, list[api.Row]]:
