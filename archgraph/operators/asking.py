@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import pydantic
@@ -22,7 +22,8 @@ class Extract(base.Operator):
         prompt: Template
         """The template of the instructions; it sees the values so far by name."""
         of: base.Names = pydantic.Field(default=[])
-        """What the model is shown below the instructions: values, or stores."""
+        """What the model is shown below the instructions: values, or stores. What it is about
+        stands last; what is written of the answer derives from that."""
         fields: typed.Fields
         """What it must give: name to type. A type is a word (`text`, `texts`, `integer`, `number`,
         `boolean`, `date`), a list of allowed texts, or a mapping with more."""
@@ -69,7 +70,7 @@ class Extract(base.Operator):
     def apply(self, bench: base.Bench, answer: Any) -> Any:
         """The items, each with the records that it was made of in `_from`."""
         told = self.options
-        origin = list(values.sources(*(bench.value(name) for name in told.of)))
+        origin = list(_origin(bench, told.of))
         if answer is None:
             return {} if told.one else []
         if told.one:
@@ -87,7 +88,8 @@ class Summarize(base.Operator):
         prompt: Template
         """The template of the instructions; it sees the values so far by name."""
         of: base.Names
-        """What the model is shown below the instructions: values, or stores."""
+        """What the model is shown below the instructions: values, or stores. What it is about
+        stands last; what is written of the text derives from that."""
         max_tokens: int = pydantic.Field(default=300, gt=0)
         """Tokens reserved for the text."""
 
@@ -116,8 +118,13 @@ class Summarize(base.Operator):
         """One item: the text as its `content`, with its sources; `{}` if nothing was asked."""
         if not answer:
             return {}
-        origin = values.sources(*(bench.value(name) for name in self.options.of))
-        return {"content": str(answer).strip(), "_from": list(origin)}
+        return {"content": str(answer).strip(), "_from": list(_origin(bench, self.options.of))}
+
+
+def _origin(bench: base.Bench, of: Sequence[str]) -> tuple[str, ...]:
+    """The records that an answer is about: those of the last value that has any."""
+    found = (values.sources(bench.value(name)) for name in reversed(of))
+    return next(filter(None, found), ())
 
 
 def ids(value: Any) -> list[str]:

@@ -10,6 +10,7 @@ import pydantic
 from archgraph import errors
 from archgraph.operators import base, values
 from archgraph.stores import forgetting
+from archgraph.stores import retrieval as ranking
 
 
 class Write(base.Operator):
@@ -30,8 +31,8 @@ class Write(base.Operator):
         each record gets; `{{ }}` is filled in."""
         keep: list[str] | None = None
         """The fields of an item that are kept; all unless given."""
-        mode: Literal["replace", "append"] = "replace"
-        """For a block: in place of its text, or as further lines."""
+        mode: Literal["replace", "append", "clear"] = "replace"
+        """For a block: in place of its text, as further lines, or nothing, so that it is empty."""
         parents: str = ""
         """A value with the records that these were made of, or their ids, if not those of the
         items."""
@@ -77,6 +78,9 @@ class Write(base.Operator):
         return bench.items(told.to, written)
 
     def _into_block(self, bench: base.Bench, store: Any) -> str:
+        if self.options.mode == "clear":
+            store.put("")
+            return ""
         texts = [self._text(bench, item) for item in self._items(bench)]
         text = "\n".join(filter(None, texts))
         if self.options.mode == "append" and store.text:
@@ -157,6 +161,19 @@ class Update(base.Operator):
         return bench.items(told.within, changed)
 
 
+class Near(pydantic.BaseModel):
+    """How the ends of a link are looked for by what they say."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    k: int = pydantic.Field(default=1, gt=0, le=50)
+    """Records for each text: the best ones."""
+    where: dict[str, Any] = pydantic.Field(default={})
+    """Fields that they must have: a value, or a list of allowed ones."""
+    retrieval: ranking.Retrieval | None = None
+    """How they are ranked, if not as the collection says; its `floor` bounds how far they are."""
+
+
 class Link(base.Operator):
     """Notes how records of a collection relate."""
 
@@ -169,6 +186,8 @@ class Link(base.Operator):
         """The records that the relation starts from: a value with records or ids."""
         to: str
         """The records that it points to: a value with records or ids."""
+        near: Near | None = None
+        """With this, `to` holds texts, and the link goes to the records that are most like them."""
         kind: str
         """The relation in a word or two; `{{ }}` is filled in."""
         weight: float = pydantic.Field(default=1.0, gt=0)
@@ -188,12 +207,22 @@ class Link(base.Operator):
 
     options: Options
 
+    def prepare(self, bench: base.Bench, answer: Any) -> Any:
+        """Embed what is looked for while no lock is held."""
+        texts = _texts(bench.value(self.options.to)) if self.options.near else []
+        for text in texts:
+            bench.store(self.options.within).prepare("search", {"query": text})
+        return texts
+
     def apply(self, bench: base.Bench, answer: Any) -> Any:
         """The number of links that were made."""
         told = self.options
         store: Any = bench.store(told.within)
         kind, made = str(bench.template(told.kind)), 0
-        targets = _known(store, bench.value(told.to))
+        if told.near:
+            targets = [id for text in bench.prepared for id in _nearest(store, text, told.near)]
+        else:
+            targets = _known(store, bench.value(told.to))
         for source in _known(store, bench.value(told.source)):
             for target in targets:
                 if source != target:
@@ -268,6 +297,17 @@ def _origins(value: Any) -> tuple[str, ...]:
     listed = value if isinstance(value, list) else [value]
     named = (each for each in listed if isinstance(each, str) and each)
     return tuple(dict.fromkeys((*named, *values.sources(value))))[: values.MOST_SOURCES]
+
+
+def _texts(value: Any) -> list[str]:
+    """What is looked for: a text, the text of an item, or several of them."""
+    listed = value if isinstance(value, list) else [value]
+    return list(dict.fromkeys(filter(None, (values.content(each) for each in listed))))
+
+
+def _nearest(store: Any, text: str, near: Near) -> list[str]:
+    hits = store.find_for(text, near.k, where=near.where, policy=near.retrieval)
+    return [record.id for record, _ in hits]
 
 
 def _number(name: str, value: Any) -> float | None:
