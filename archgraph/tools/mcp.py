@@ -153,6 +153,8 @@ class _Link:
         self._client: Any = None
         self._errors = _scratch()
         self._stop: asyncio.Event | None = None
+        self._own: asyncio.Task[Any] | None = None
+        self._ended: futures.Future[None] = futures.Future()
         self._opened: futures.Future[dict[str, outside.Offer]] = futures.Future()
         self._task = asyncio.run_coroutine_threadsafe(self._hold(), _loop())
         _open_links.add(self)
@@ -199,13 +201,15 @@ class _Link:
         return ""
 
     def close(self) -> None:
-        """Let the task end, and wait for it."""
-        if self._stop is not None and self._opened.done():
+        """Let the task end, and wait until its process, if it started one, is gone."""
+        if self._opened.done() and self._stop is not None:
             _loop().call_soon_threadsafe(self._stop.set)
+        elif self._own is not None:
+            _loop().call_soon_threadsafe(self._own.cancel)
         else:
             self._task.cancel()
-        with contextlib.suppress(BaseException):
-            self._task.result(_PARTING)
+        with contextlib.suppress(futures.TimeoutError):
+            self._ended.result(_PARTING if self._own else 0)
         if not self._task.done():
             self._task.cancel()
         _open_links.discard(self)
@@ -227,7 +231,7 @@ class _Link:
     async def _hold(self) -> None:
         from mcp import Client
 
-        self._stop = asyncio.Event()
+        self._own, self._stop = asyncio.current_task(), asyncio.Event()
         try:
             async with self._transport() as transport, Client(transport, cache=None) as client:
                 self._client = client
@@ -238,6 +242,8 @@ class _Link:
                 self._opened.set_exception(error)
             elif isinstance(error, asyncio.CancelledError):
                 raise
+        finally:
+            self._ended.set_result(None)
 
     @contextlib.asynccontextmanager
     async def _transport(self) -> AsyncIterator[Any]:
