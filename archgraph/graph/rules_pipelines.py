@@ -12,7 +12,7 @@ from archgraph.stores import base as stores
 
 NAMES = frozenset({"thread", "now", "counts", "item"})
 """What every expression of a pipeline sees besides values and stores."""
-_ASKED = {"write": "keep", "retrieve": "find_for", "resolve": "find_for"}
+_ASKED = {"write": "keep", "retrieve": "find_for", "resolve": "find_for", "place": "place"}
 """What a store's type must offer to a built-in operator, by the method that gives it."""
 
 
@@ -42,6 +42,10 @@ def step_stores(found: design.Design) -> None:
                 message = f"{store!r} is a {found.spec.stores[store].type}, which cannot do that"
                 able = [name for name, each in found.types.items() if _can(each, needed)]
                 remedy = f"name one of: {', '.join(able)}" if able else "name a collection"
+                found.report("wrong-kind", message, remedy, at)
+            elif needed == "place" and not _has_vectors(found.options(store)):
+                message = f"a tree is built by likeness; {store!r} has no vectors to compare"
+                remedy = f"give {store!r} `index: [text, vector]`, and `backend: sqlite`"
                 found.report("wrong-kind", message, remedy, at)
 
 
@@ -147,4 +151,9 @@ def _can(kind: type[stores.Store], needed: str) -> bool:
     """Whether a type of store offers what an operator asks of it."""
     if not needed or (needed == "keep" and hasattr(kind, "put")):  # a text, which is replaced
         return True
-    return getattr(kind, needed) is not getattr(stores.Store, needed)
+    return getattr(kind, needed, None) is not getattr(stores.Store, needed, None)
+
+
+def _has_vectors(options: object) -> bool:
+    """Whether records lie in the agent's file with their embeddings."""
+    return getattr(options, "backend", "") == "sqlite" and "vector" in getattr(options, "index", ())

@@ -21,16 +21,17 @@ Shape = Literal["any", "none", "tree", "chain"]
 class Tree:
     """How alike a text must be to a node to go below it: base * e^(growth * d / deepest) at d.
 
-    The threshold of MemTree (Rezazadeh et al., 2024, arXiv:2410.14052).
+    The threshold of MemTree (Rezazadeh et al., 2024, arXiv:2410.14052). `deepest` is the depth
+    that the tree has unless given, as in MemEngine's code.
     """
 
     base: float = 0.4
     growth: float = 0.5
-    deepest: int = 10
+    deepest: int = 0
 
     def threshold(self, depth: int) -> float:
         """The least cosine at a depth; 0 above the roots."""
-        return self.base * math.exp(self.growth * depth / self.deepest)
+        return self.base * math.exp(self.growth * depth / max(self.deepest, 1))
 
 
 def turned(edges: Iterable[Edge], direction: Direction) -> list[Edge]:
@@ -158,6 +159,14 @@ def descend(
         way.append(best)
         level = list(children(best))
     return way
+
+
+def levels(roots: Sequence[str], children: Callable[[str], Sequence[str]]) -> int:
+    """How many levels a tree has, roots counted."""
+    found, level = 0, list(roots)
+    while level:
+        found, level = found + 1, [below for name in level for below in children(name)]
+    return found
 
 
 def fault(edges: Iterable[tuple[str, str]], source: str, target: str, shape: Shape) -> str:

@@ -5,6 +5,7 @@ The lowest part of `collection`, below `keeping`. It does not know what links me
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -105,8 +106,9 @@ class Relating(base.Store):
         )
 
     def place(
-        self, id: str, *, kind: str = "child", tree: link_graph.Tree | None = None
-    ) -> list[str]:
+        self, id: str, *,
+        kind: str = "child", tree: link_graph.Tree | None = None, omit: Sequence[str] = (),
+    ) -> list[str]:  # fmt: skip
         """Hang a record into a tree of links where it fits best, as MemTree does.
 
         From the roots down it goes to the child that is most like it, while their cosine is at
@@ -115,7 +117,8 @@ class Relating(base.Store):
         Args:
             id: a record that has no parent yet; its text is embedded before (`prepare`).
             kind: the kind of the links, from parent to child.
-            tree: the thresholds, MemTree's unless given.
+            omit: records that have no place in the tree yet.
+            tree: the thresholds, MemTree's with the depth of the present tree unless given.
 
         Returns:
             The ids from the root to the new parent; empty if it became a root.
@@ -123,15 +126,18 @@ class Relating(base.Store):
         Raises:
             InputError: the back-end has no vector index in the agent's file.
         """
-        record, told = self.known(id), tree or link_graph.Tree()
+        record = self.known(id)
         links = [link for link in backends.all_links(self.backend) if link.kind == kind]
         children: dict[str, list[str]] = {}
         for link in links:
             children.setdefault(link.source, []).append(link.target)
-        below = {link.target for link in links} | {id}
+        below = {link.target for link in links} | {id, *omit}
         held = self.backend.page(retrieval.Filter(), limit=1 << 30)
         roots = sorted(each.id for each in held if each.id not in below)
-        alike = self._alike(record, held)
+        alike, told = self._alike(record, held), tree or link_graph.Tree()
+        if not told.deepest:
+            depth = link_graph.levels(roots, lambda one: children.get(one, []))
+            told = dataclasses.replace(told, deepest=depth)
         way = link_graph.descend(roots, lambda one: children.get(one, []), alike, told.threshold)
         if way:
             self.relate(way[-1], id, kind)
