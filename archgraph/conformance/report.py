@@ -1,7 +1,7 @@
 """The suite as a table: every check of a type, its result, and what to do about a failure.
 
-`python -m archgraph.testing my_plugin:Mine [--options JSON] [--lost NAME ...]` prints it; `run`
-gives it as values. Needs no pytest.
+`python -m archgraph.testing my_plugin:Mine [--options JSON] [--lost NAME] [--group NAME]` prints
+it; `run` gives it as values. Needs no pytest.
 """
 
 from __future__ import annotations
@@ -59,8 +59,7 @@ class Report:
             if result.check.group != group:
                 group = result.check.group
                 rows.append(f"\n{group}")
-            title = result.check.promise if not result.why else f"{result.check.promise}"
-            rows.append(f"  {result.outcome:7} {title}")
+            rows.append(f"  {result.outcome:7} {result.check.promise}")
             if result.outcome == ABSENT:
                 rows[-1] += f" ({result.why})"
         for result in self.broken:
@@ -119,13 +118,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--lost", action="append", default=[], choices=sorted(kit.LOST), help="may be repeated"
     )
+    parser.add_argument(
+        "--group", action="append", default=[], help="only these checks, as in paging"
+    )
     given = parser.parse_args(arguments)
     try:
         kind, options = _find(given.type), json.loads(given.options)
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         parser.error(f"{given.type}: {error}")
     warnings.simplefilter("ignore")  # what a back-end warns of at opening, `check` tells
-    found = run(kind, options, frozenset(given.lost))
+    found = run(kind, options, frozenset(given.lost), given.group)
+    if not found.results:
+        known = sorted({check.group for check in suite.StoreContract.checks()})
+        parser.error(f"--group: there is none of these; known: {', '.join(known)}")
     print("\n".join(found.lines()))
     sys.exit(1 if found.broken else 0)
 

@@ -15,15 +15,23 @@ def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int | 
 
 
 def test_a_sound_type_ends_well(capsys: pytest.CaptureFixture[str]) -> None:
-    code, text = printed(capsys, "tests.conformance.contracts:Notes", "--options", '{"keep": 3}')
+    groups = ("--group", "search", "--group", "paging")
+    small = ("--options", '{"keep": 3}')
+    code, text = printed(capsys, "tests.conformance.contracts:Notes", *small, *groups)
     assert code == 0 and ", 0 broken," in text
+    assert "  kept    The first line of a page says how many" in text
     assert "  -       " in text and "(it has no search)" in text
 
 
 def test_a_broken_type_is_told_with_remedies(capsys: pytest.CaptureFixture[str]) -> None:
-    code, text = printed(capsys, "tests.conformance.faulty:Silent")
+    code, text = printed(capsys, "tests.conformance.faulty:Silent", "--group", "events")
     assert code == 1 and "  BROKEN  A write emits the event `write`." in text
     assert "Remedy: call `self.wrote()` once" in text
+
+
+def test_an_unknown_group_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    code, text = printed(capsys, "tests.conformance.contracts:Notes", "--group", "pagin")
+    assert code == 2 and "known: beginning, chance" in text
 
 
 @pytest.mark.parametrize(
