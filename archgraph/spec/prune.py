@@ -13,7 +13,8 @@ from archgraph.spec import merge, prune_steps, tree
 
 
 def prune(merged: merge.Merged) -> None:
-    """Take away the edges to what was removed, and tools that have lost their last store."""
+    """Take away the edges to what was removed; tools that have lost their last store and pipelines
+    that have lost their last step go as well."""
     gone = {key: by for key, by in merged.removed.items() if tree.get(merged.root, key) is None}
     merged.removed = gone
     if not gone:
@@ -21,8 +22,16 @@ def prune(merged: merge.Merged) -> None:
     for name, tool in tree.child_mapping(merged.root, "tools").items():
         for key in ("stores", "threads"):
             _unbind(merged, name, key, tree.child(tool, key), gone)
-    for name, thread in tree.child_mapping(merged.root, "threads").items():
-        merged.root = tree.put(merged.root, ("threads", name), _without_edges(thread, gone))
+    found = -1
+    while found < len(gone):  # a pipeline that goes takes the triggers on it along
+        found = len(gone)
+        for name, thread in tree.child_mapping(merged.root, "threads").items():
+            left = _without_edges(thread, gone)
+            if _has_steps(thread) and not _has_steps(left):
+                merged.root = tree.drop(merged.root, ("threads", name))
+                gone["threads", name] = next(iter(gone.values()))
+            else:
+                merged.root = tree.put(merged.root, ("threads", name), left)
 
 
 # Private functions
@@ -70,6 +79,11 @@ def _without_edges(thread: tree.Node, gone: Collection[tuple[str, str]]) -> tree
     if steps is not None and isinstance(steps.value, list):
         thread = tree.put(thread, ("steps",), prune_steps.left(steps, stores))
     return _without_rules(thread, tools, stores)
+
+
+def _has_steps(thread: tree.Node) -> bool:
+    steps = tree.child(thread, "steps")
+    return steps is not None and bool(steps.items)
 
 
 def _item_names(item: tree.Node) -> set[str]:

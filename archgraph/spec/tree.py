@@ -60,6 +60,15 @@ def mapping(origin: Origin) -> Node:
     return Node({}, origin)
 
 
+def made(value: Any, origin: Origin) -> Node:
+    """Plain data as a node, all of it from one place."""
+    if isinstance(value, dict):
+        return Node({key: made(each, origin) for key, each in value.items()}, origin)
+    return Node(
+        [made(each, origin) for each in value] if isinstance(value, list) else value, origin
+    )
+
+
 def plain(node: Node) -> Any:
     """The value without its origins."""
     if isinstance(node.value, dict):

@@ -251,7 +251,7 @@ def _model(
         node = _as_meant(draft, node, path, [each for each in found if each.meant])
         node = _without(draft, node, path, wrong)
         for key in stand_ins.keys() - node.mapping.keys():
-            node = tree.put(node, (key,), tree.Node(stand_ins[key], node.origin))
+            node = tree.put(node, (key,), tree.made(stand_ins[key], node.origin))
         if node is refused:
             return None
     return None

@@ -68,6 +68,35 @@ def test_a_thread_can_be_removed(tmp_path: Path) -> None:
     assert [item.store for item in tender.context] == ["persona"]
 
 
+PIPELINES = """\
+archgraph: 1
+name: x
+extends: pair.yaml
+stores: {facts: {type: collection}}
+threads:
+  digest:
+    kind: pipeline
+    triggers: [{every: 1, of: main.turn}]
+    steps: [{read: facts, as: found}, {write: {to: persona, items: found}}]
+  next:
+    kind: pipeline
+    triggers: [{event: digest.run, mode: background}, {every: 1h}]
+    steps: [{write: {to: persona, content: done}}]
+"""
+
+
+def test_a_pipeline_that_has_lost_its_last_step_goes_too(tmp_path: Path) -> None:
+    found = load.load(layered(tmp_path, PIPELINES), ["facts=null"])
+    assert "digest" not in found.spec.threads
+    assert [each.every for each in found.spec.threads["next"].triggers] == ["1h"]
+
+
+def test_a_pipeline_without_steps_is_told(tmp_path: Path) -> None:
+    file = layered(tmp_path, PIPELINES)
+    found = check.check(file, ["threads.digest.steps=[]"])
+    assert [each.path for each in found if each.severity == "error"] == ["threads.digest.steps"]
+
+
 def test_parameters_keep_their_type(tmp_path: Path) -> None:
     text = good.GOOD.replace("about: A thread", 'about: "${core_limit} of $${core_limit}, a thread')
     text = text.replace("that tends.", 'that tends."')
