@@ -17,7 +17,7 @@ from archgraph.llm.extractive_fields import Field
 from archgraph.llm.extractive_reading import Unit
 
 _CHANGE = re.compile(
-    r"\b(?:mov(?:ed?|ing) (?:to|in|out|away)|new (?:job|home|house|flat|baby)|hired|fired|"
+    r"\b(?:mov(?:ed?|ing) (?:to|in|out|away|from)|new (?:job|home|house|flat|baby)|hired|fired|"
     r"promot\w+|retir\w+|married|marry|wedding|engaged|divorc\w+|born|baby|pregnan\w+|died|death|funeral|"
     r"passed away|ill(?:ness)?|cancer|diagnos\w+|hospital|accident|surgery|operation|graduat\w+|"
     r"quit|broke up|adopt\w+|emergency|allerg\w+|bankrupt\w*|won|arrested|robbed|stolen|"

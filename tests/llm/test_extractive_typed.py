@@ -423,6 +423,7 @@ def test_importance_is_what_its_documentation_says():
     assert judging.importance(units("ok thanks")) == 0
     assert judging.importance(units("The kettle is boiling")) == pytest.approx(0.1)
     assert judging.importance(units("We got married in Rome")) == pytest.approx(0.7)
+    assert judging.importance(units("I moved from Lima to Quito")) == pytest.approx(0.7)
     assert judging.importance(units("I will water 3 plants")) == pytest.approx(0.3)
 
 
