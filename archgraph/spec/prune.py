@@ -13,8 +13,10 @@ from archgraph.spec import merge, prune_steps, tree
 
 
 def prune(merged: merge.Merged) -> None:
-    """Take away the edges to what was removed; tools that have lost their last store and pipelines
-    that have lost their last step go as well."""
+    """Take away the edges to what was removed, and what cannot be without them.
+
+    That is a tool that has lost its last store, and a pipeline that has lost its last step.
+    """
     gone = {key: by for key, by in merged.removed.items() if tree.get(merged.root, key) is None}
     merged.removed = gone
     if not gone:
