@@ -96,13 +96,13 @@ def line(value: Mapping[str, Any]) -> str:
     known = "_row" in value
     head = f"[{value['id']}] " if known and value.get("_named", True) and value["id"] else ""
     head += f"{value['time']} | " if known else ""
-    text = content(value)
+    text = content(value).replace("\n", "\n  ")
     who = value.get("who") or value.get("name")
     head += f"{who}: " if who and who != text else ""
     rest = fields(value, omit=("who", "name"))
     rest |= {name: stamp(value[name]) for name in DATES if value.get(name)}
     more = "; ".join(f"{name}: {_short(part)}" for name, part in rest.items())
-    return f"- {head}{text}" + (f" ({more})" if more else "")
+    return f"- {head}{stores.indented(text)}" + (f" ({more})" if more else "")
 
 
 def made_for(item: Any, result: Any) -> Any:

@@ -21,6 +21,16 @@ NOTHING = ""
 """The value of a step that was left out: false, empty, and printable."""
 
 
+class Nothing(dict[str, Any]):
+    """How an expression sees a value that is empty: so are its parts, whatever their names."""
+
+    def __missing__(self, key: str) -> Nothing:
+        return self
+
+    def __str__(self) -> str:
+        return NOTHING
+
+
 class Bench:
     """The values and stores of one run of a pipeline."""
 
@@ -139,7 +149,8 @@ class Bench:
         if "counts" in wanted:
             found["counts"] = {n: int(s.measure("count")) for n, s in self.w.stores.items()}
         for name in wanted & self._results:
-            found[name] = self.kept(name)
+            kept = self.kept(name)
+            found[name] = Nothing() if kept in (NOTHING, {}) else kept
         for name in (wanted & set(self.w.stores)) - self._results:
             found[name] = self._shown(name)
         return found
