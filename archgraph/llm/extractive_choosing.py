@@ -121,6 +121,12 @@ def _of_user(unit: Unit) -> bool:
 _PROPER = re.compile(r"\b[^\W\d_a-z][\w'’-]*(?: (?:of |the )?[^\W\d_a-z][\w'’-]*)*")  # noqa: RUF001
 
 
+_CALENDAR = frozenset(
+    (*dates.DAYS, *(month for month in dates.MONTHS if month not in ("april", "may")))
+)
+"""Names of days and months, which name nobody; April and May may."""
+
+
 def entities(units: Sequence[Unit]) -> list[str]:
     """The names in sentences and those of their speakers, most frequent first."""
     counts: collections.Counter[str] = collections.Counter()
@@ -141,6 +147,7 @@ def _name(match: re.Match[str], text: str) -> str:
     while parts and (words.is_stop(parts[0]) or (first and grammar.is_verb(parts[0]))):
         parts.pop(0)
         first = False
+    parts = [part for part in parts if part != "I" and part.lower() not in _CALENDAR]
     name = re.sub(r"['’]s$", "", " ".join(parts))  # noqa: RUF001
     if first and len(parts) == 1 and not _acts(name, text):
         return ""

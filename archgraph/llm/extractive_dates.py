@@ -76,13 +76,20 @@ _AFTER = re.compile(
 )
 
 
+_SINCE = re.compile(r"(\d{4}-\d\d-\d\d) to (?:now|\d{4}-\d\d-\d\d)\s*[|:]\s*")
+"""Since and until when a fact is true."""
+
+
 @functools.lru_cache(maxsize=20_000)
 def stamp(line: str) -> tuple[float | None, int]:
     """The time stamp that a line begins with, and where the text after it starts.
 
     A bare day is a stamp only in brackets or after a label such as `timestamp:`: a line may begin
-    with a date for other reasons.
+    with a date for other reasons. Of what is true from one day to another, the first counts.
     """
+    since = _SINCE.match(line)
+    if since:
+        return parse(since[1]), since.end()
     before = _BEFORE.match(line)
     start = before.end() if before else 0
     match = next((m for form in _FORMS if (m := form.match(line, start))), None)

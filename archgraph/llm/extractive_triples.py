@@ -74,7 +74,7 @@ def of_units(units: Sequence[Unit]) -> list[tuple[Triple, Unit]]:
     """The triples of sentences; a pronoun stands for the last named subject."""
     found: list[tuple[Triple, Unit]] = []
     last = ""
-    for unit in (clause for unit in units for clause in clauses(unit, _AND)):
+    for unit in (clause for whole in units for clause in clauses(whole, _AND)):
         triple = of_text(unit.text, unit.speaker or USER, last)
         if triple:
             last = triple.subject

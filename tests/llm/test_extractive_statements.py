@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from archgraph.llm import extractive_answering as answering
+from archgraph.llm import extractive_choosing as choosing
+from archgraph.llm import extractive_dates as dates
 from archgraph.llm import extractive_focus as focusing
 from archgraph.llm import extractive_materials as materials
 from archgraph.llm import extractive_reading as reading
@@ -71,3 +73,20 @@ def test_an_older_record_is_written_anew_with_its_value_changed(
     focus = focusing.Focus((unit(new),), over=over, how=triples.CHANGED)
     field = texts.Field("content", "string", texts.fields.STATEMENT, "content", "content")
     assert texts.write(field, focus, material) == expected
+
+
+def test_days_and_months_name_nobody() -> None:
+    told = [unit("On Sunday I met Carla."), unit("April plays chess in March.")]
+    assert choosing.entities(told) == ["Carla", "April"]
+
+
+def test_since_when_a_fact_is_true_is_its_time() -> None:
+    (told,) = reading.records("- 2024-03-04 to now | Ana lives in Quito.")
+    assert (told.text, told.at) == ("Ana lives in Quito.", dates.parse("2024-03-04"))
+
+
+def test_a_clause_with_a_pronoun_is_no_fact_of_its_own_but_a_triple() -> None:
+    told = unit("My horse is called Bolt and she is six years old.")
+    assert [clause.text for clause in triples.clauses(told)] == [told.text]
+    found = [(t.subject, t.predicate, t.object) for t, _ in triples.of_units([told])]
+    assert found == [("user's horse", "is called", "Bolt"), ("user's horse", "is", "six years old")]
