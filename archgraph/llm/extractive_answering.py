@@ -201,7 +201,7 @@ def _begun(question: Question, unit: Unit) -> set[str]:
 
 
 def _doubt(question: Question, unit: Unit, asked: str) -> float:
-    if asked in words.flat(unit.raw):
+    if asked in words.flat(unit.text):
         return 0.0
     asks = unit.text.endswith("?") or _REQUEST.match(unit.text)
     doubt = 0.5 if asks or unit.speaker == AGENT else 1.0

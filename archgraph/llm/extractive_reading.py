@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -264,11 +264,21 @@ def sections(text: str) -> tuple[Block, ...]:
     found: list[Block] = []
     for match in _TAG.finditer(text):
         found.extend(_section(match["tag"], match["attributes"], match["body"]))
-    lines = _TAG.sub("", text).splitlines()
-    loose = "\n".join(line for line in lines if dates.stamp(_BULLET.sub("", line))[1])
+    loose = "\n".join(_timed(_TAG.sub("", text).splitlines()))
     if loose:
         found.append(Block("", loose, len(loose), 0, records(loose)))
     return tuple(found)
+
+
+def _timed(lines: Iterable[str]) -> Iterator[str]:
+    """The lines that begin with a time, and those that go on below one without a new beginning."""
+    within = False
+    for line in lines:
+        within = bool(dates.stamp(_BULLET.sub("", line))[1]) or (
+            within and bool(line.strip()) and not _BULLET.match(line) and not line.startswith("#")
+        )
+        if within:
+            yield line
 
 
 def _section(tag: str, attributes: str, body: str) -> list[Block]:
@@ -295,7 +305,11 @@ def _section(tag: str, attributes: str, body: str) -> list[Block]:
 
 # --- records in a text ---------------------------------------------------------------------------
 
-_BULLET = re.compile(r"^\s*(?:[-*•]\s+|\(?\d{1,4}[.)]\s+|\[\d{1,4}\]\s*|\d{1,4}→\s*)")
+_BULLET = re.compile(
+    r"^\s*(?:[-*•]\s+(?:\[[\w.-]{1,64}\]\s+(?=\d{4}-))?"
+    r"|\(?\d{1,4}[.)]\s+|\[\d{1,4}\]\s*|\d{1,4}→\s*)"
+)
+"""What stands before an item: a dash (with the record's id, if a time follows), or a number."""
 _HEADER = re.compile(r"^(?:showing \d|found \d|no (?:results|matches)|page \d|\d+ results)", re.I)
 _SPEAKER = re.compile(
     r"^(?P<role>user|assistant|system|tool|memory|human|agent)?\s*"

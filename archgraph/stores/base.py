@@ -218,6 +218,11 @@ def cut(text: str, cap: int, count: Callable[[str], int], mark: str = "") -> str
     return text[:low] + ending
 
 
+def indented(text: str) -> str:
+    """A text of several lines as it stands within an item of a list: nobody can end the item."""
+    return text.replace("\n", "\n  ")
+
+
 def pages(total: int, page: int, size: int) -> tuple[int, int]:
     """Offset of a page (from 0) and the last page's number.
 

@@ -269,6 +269,7 @@ class Collection(keeping.Keeping):
         said = f"{name}: {record.content}" if name else record.content
         fields = declared_fields.shown(self.options.fields, record.fields)
         behind = "; ".join(f"{key}: {fields[key]}" for key in self.options.show if key in fields)
+        said = base.indented(said)
         line = f"- {shown}{self._dates(record)} | {said}{f' ({behind})' if behind else ''}"
         return base.cut(line, self.options.result_cap, self.context.count)
 

@@ -201,7 +201,7 @@ class Queue(base.Store):
 
 
 def _line(record: base.Record) -> str:
-    return f"- {clock.stamp(record.created)} | {record.content}"
+    return f"- {clock.stamp(record.created)} | {base.indented(record.content)}"
 
 
 def _clean_cut(messages: list[base.WindowMessage], cut: int, most: int | None = None) -> int:
