@@ -154,8 +154,9 @@ def _material(window: Window) -> list[Unit]:
 
 
 def _machinery(unit: Unit) -> bool:
-    """Headings, empty marks, tool calls and their results: nothing that anyone said."""
-    called = unit.speaker == reading.AGENT and unit.text.startswith("calls ")
+    """Headings, empty marks, tool calls and their results, and an agent's "I see": no material."""
+    nods = len(unit.stems) <= 2 or unit.text.startswith("calls ")
+    called = unit.speaker == reading.AGENT and nods
     mark = unit.text.endswith(":") or unit.text.strip("().- ").lower() in ("", "none", "empty")
     return called or mark or unit.speaker == "tool" or not unit.stems
 
