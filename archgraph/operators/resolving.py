@@ -13,6 +13,8 @@ import pydantic
 
 from archgraph.operators import asking, base, values
 from archgraph.operators import fields as typed
+from archgraph.stores import base as stores
+from archgraph.stores import conflict
 from archgraph.stores import retrieval as ranking
 
 Decision = Literal["add", "update", "merge", "invalidate", "delete", "link", "noop"]
@@ -21,7 +23,7 @@ _MEANINGS: Mapping[str, str] = {
     "add": "it is new",
     "update": "it replaces what the candidate says",
     "merge": "it belongs with the candidate, whose text becomes both",
-    "invalidate": "it ends the truth of the candidate, which stays as history",
+    "invalidate": "both cannot be true; what began earlier ends, and stays as history",
     "delete": "it makes the candidate wrong or useless",
     "link": "it is new and relates to the candidate",
     "noop": "it is known already",
@@ -156,15 +158,15 @@ class Resolve(base.Operator):
         record = None
         if decision in ("update", "merge"):
             held = store.records.get(target)
-            joined = _merged(held.content, text) if decision == "merge" else text
+            whole = decision == "update" or bool(answer.get("content"))
+            joined = text if whole else _merged(held.content, text)
             origin = (*held.derived_from, *values.sources(item))
             record = store.revise(
                 target, content=joined, fields={**held.fields, **fields},
                 derived_from=tuple(dict.fromkeys(origin)), **envelope,
             )  # fmt: skip
         elif decision == "invalidate":
-            ended = envelope.get("valid_from") or bench.now()
-            store.revise(target, valid_to=ended, status="superseded")
+            envelope |= _ended(bench, store, target, envelope)
         elif decision == "delete":
             store.discard(target)
         if decision in ("add", "link", "invalidate"):
@@ -186,6 +188,20 @@ class Resolve(base.Operator):
         hits = store.find_for(text, told.k, where=wanted, policy=told.retrieval)
         items = bench.items(told.into, [record for record, _ in hits])
         return list(zip(items, (score for _, score in hits), strict=False))
+
+
+def _ended(
+    bench: base.Bench, store: Any, target: str, envelope: Mapping[str, Any]
+) -> dict[str, Any]:
+    """End the candidate where the new record begins; the new one, if the candidate began later."""
+    dates = {name: envelope[name] for name in values.DATES if name in envelope}
+    new = stores.Record(content="", created=bench.now(), **dates)
+    outcome = conflict.newest_valid(new, [store.records.get(target)], bench.now())
+    for older, changes in outcome.changes:
+        store.revise(older.id, **changes)
+    if outcome.record.status == "active":
+        return {}
+    return {name: getattr(outcome.record, name) for name in ("valid_to", "status", "expired")}
 
 
 def _fields(told: Resolve.Options) -> dict[str, typed.Field]:

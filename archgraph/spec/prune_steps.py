@@ -7,6 +7,7 @@ model besides (`of`) merely gets shorter.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -16,7 +17,10 @@ STORE_KEYS = ("store", "from", "to", "into", "in")
 """Options under which an operator names the stores that it works on."""
 VALUE_KEYS = ("items", "ids", "query", "omit", "parents", "from", "to")
 """Options under which an operator names values that it cannot do without."""
+CHOICES = ("one_of", "some_of")
+"""Keys of a field of an answer that name records to choose from."""
 _MODIFIERS = ("as", "when", "each")
+_NAME = re.compile(r"'[^']*'|\"[^\"]*\"|(?<![\w.])([A-Za-z_]\w*)")
 
 
 def left(listed: tree.Node, stores: Collection[str]) -> tree.Node:
@@ -37,6 +41,9 @@ def _rest(step: tree.Node, gone: set[str]) -> tree.Node | None:
     each = tree.child(step, "each")
     if each is not None and each.text.partition(".")[0] in gone:
         return None
+    when = tree.child(step, "when")
+    if when is not None and gone & set(_NAME.findall(when.text)):
+        return None  # its condition was about what is not there any more
     for name, options in step.mapping.items():
         if name in _MODIFIERS:
             continue
@@ -46,6 +53,11 @@ def _rest(step: tree.Node, gone: set[str]) -> tree.Node | None:
             named = tree.child(options, key)
             if named is not None and named.text.partition(".")[0] in gone:
                 return None
+        fields = tree.child(options, "fields")
+        for field in (fields.mapping if fields is not None else {}).values():
+            named = [tree.child(field, key) for key in CHOICES]
+            if any(each is not None and each.text in gone for each in named):
+                return None  # there is nothing to choose from
         shown = tree.child(options, "of")
         if shown is not None:
             names = [shown] if shown.text else shown.items
