@@ -95,7 +95,7 @@ def _narrowed(units: list[Unit], field: Field | None, material: Materials) -> li
     topics = _topics(field.words) if field else []
     if not topics:
         for sentence in words.sentences(f"{field.said if field else ''}.\n{material.instructions}"):
-            if not _PICKING.search(sentence):
+            if not _PICKING.search(sentence) or materials.CONTEXT.search(sentence):
                 continue
             if _ABOUT_USER.search(sentence):
                 units = [unit for unit in units if _of_user(unit)]

@@ -195,6 +195,17 @@ def _around(match: re.Match[str], now: datetime) -> str:
     return f"the {unit} {side} {spell(now)}"
 
 
+_AHEAD = re.compile(
+    r"\b(?:will|shall|going to|am \w+ing|are \w+ing|plan to|(?:i|we|they) (?:start|begin|have|"
+    r"leave|meet|fly|go|see|visit|return|move|travel|get))\b|\w['’]ll\b"  # noqa: RUF001
+)
+
+
+def _side(text: str) -> str:
+    """Whether a day of the week lies ahead of what is said (`on Friday we meet`), or behind it."""
+    return "after" if _AHEAD.search(text.lower()) else "before"
+
+
 _UNIT = r"(?P<unit>day|week|month|year)s?"
 _RULES: list[_Rule] = [
     (re.compile(r"\b(?:the )?day before yesterday\b"), lambda m, t: spell(t - timedelta(days=2))),
@@ -213,7 +224,7 @@ _RULES: list[_Rule] = [
     (re.compile(r"\btomorrow\b"), lambda m, t: spell(t + timedelta(days=1))),
     (
         re.compile(rf"\bon (?P<unit>{'|'.join(DAYS)})\b"),
-        lambda m, t: f"the {m['unit'].capitalize()} before {spell(t)}",
+        lambda m, t: f"the {m['unit'].capitalize()} {_side(m.string)} {spell(t)}",
     ),
     (
         re.compile(r"\b(?:today|tonight|this (?:morning|afternoon|evening)|just now)\b"),

@@ -217,15 +217,16 @@ def _places(names: Sequence[str], told: str) -> list[str]:
     return [place or OLD for place in found]
 
 
-_CONTEXT = re.compile(
+CONTEXT = re.compile(
     r"\b(?:only (?:there |here |given |meant )?(?:to understand|for|as)|for context|as (?:context|"
     r"background)|take nothing from)\b",
     re.I,
 )
+"""Instructions that say of material that it is there to understand the rest."""
 
 
 def _only_context(name: str, told: str) -> bool:
-    said = [s for s in words.sentences(told) if _CONTEXT.search(s)]
+    said = [s for s in words.sentences(told) if CONTEXT.search(s)]
     named = any(
         re.search(rf"\b{re.escape(name)}\b", s.split(" understand ")[0], re.I) for s in said
     )

@@ -90,3 +90,25 @@ def test_a_clause_with_a_pronoun_is_no_fact_of_its_own_but_a_triple() -> None:
     assert [clause.text for clause in triples.clauses(told)] == [told.text]
     found = [(t.subject, t.predicate, t.object) for t, _ in triples.of_units([told])]
     assert found == [("user's horse", "is called", "Bolt"), ("user's horse", "is", "six years old")]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("On Sunday I fly to Lima.", "the Sunday after 4 March 2024"),
+        ("We will meet on Sunday.", "the Sunday after 4 March 2024"),
+        ("On Sunday I flew to Lima.", "the Sunday before 4 March 2024"),
+    ],
+)
+def test_the_verb_says_whether_a_day_lies_ahead(text: str, expected: str) -> None:
+    assert dates.when(text, dates.parse("2024-03-04")) == expected
+
+
+def test_what_only_helps_to_understand_narrows_nothing() -> None:
+    told = (
+        "List the facts that the episode states. The latest messages are only there to understand the "
+        "episode; take nothing from them alone."
+    )
+    shown = "## latest messages\n- Ana has a boat.\n## episode\n- Ben has a kite."
+    made = [{"role": "system", "content": told}, {"role": "user", "content": shown}]
+    assert [u.text for u in choosing.statements(None, materials.read(made))] == ["Ben has a kite."]
