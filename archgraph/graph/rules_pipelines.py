@@ -12,7 +12,13 @@ from archgraph.stores import base as stores
 
 NAMES = frozenset({"thread", "now", "counts", "item"})
 """What every expression of a pipeline sees besides values and stores."""
-_ASKED = {"write": "keep", "retrieve": "find_for", "resolve": "find_for", "place": "place"}
+_ASKED = {
+    "write": "keep",
+    "retrieve": "find_for",
+    "resolve": "find_for",
+    "place": "place",
+    "group": "communities",
+}
 """What a store's type must offer to a built-in operator, by the method that gives it."""
 
 

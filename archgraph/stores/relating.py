@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from archgraph import errors, registry
@@ -97,12 +97,20 @@ class Relating(base.Store):
         held = (self.backend.get(other) for other in found if other != id)
         return [record for record in held if record is not None]
 
-    def communities(self, kinds: Sequence[str] = ()) -> list[list[str]]:
-        """Groups of ids that are linked among each other, by label propagation."""
+    def communities(
+        self, kinds: Sequence[str] = (), among: Collection[str] | None = None
+    ) -> list[list[str]]:
+        """Groups of ids that are linked among each other, by label propagation.
+
+        Args:
+            kinds: the kinds of link that count; all unless given.
+            among: the records that count; all unless given.
+        """
         return link_graph.communities(
             (link.source, link.target, link.weight)
             for link in backends.all_links(self.backend)
             if not kinds or link.kind in kinds
+            if among is None or (link.source in among and link.target in among)
         )
 
     def place(

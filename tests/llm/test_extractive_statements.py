@@ -106,8 +106,8 @@ def test_the_verb_says_whether_a_day_lies_ahead(text: str, expected: str) -> Non
 
 def test_what_only_helps_to_understand_narrows_nothing() -> None:
     told = (
-        "List the facts that the episode states. The latest messages are only there to understand the "
-        "episode; take nothing from them alone."
+        "List the facts that the episode states. The latest messages are only there to "
+        "understand the episode; take nothing from them alone."
     )
     shown = "## latest messages\n- Ana has a boat.\n## episode\n- Ben has a kite."
     made = [{"role": "system", "content": told}, {"role": "user", "content": shown}]

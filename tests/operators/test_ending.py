@@ -1,0 +1,80 @@
+"""`resolve` that invalidates by date, and `group`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archgraph import clock
+from tests.helpers import call
+from tests.runtime.test_pipelines import READ, Model, opened
+
+DATED = (
+    "      - {extract: {prompt: ask.jinja2, of: said, fields: {fact: text, valid_from: date}}, "
+    "as: found}\n"
+    "      - {resolve: {into: facts, prompt: ask.jinja2, ops: [add, invalidate]}, each: found}\n"
+)
+
+
+def told(folder: Path, *given: tuple[str, str]) -> dict[str, Any]:
+    """Facts by text, after they were told with the days on which they begin."""
+
+    def ends(request: Any) -> Any:
+        properties = request.tools[0]["function"]["parameters"]["properties"]
+        id = next(id for id in properties["id"]["enum"] if id)
+        return call("answer", decision="invalidate", id=id)
+
+    answers: list[Any] = []
+    for fact, day in given:
+        answers += [call("answer", items=[{"fact": fact, "valid_from": day}])]
+        answers += [ends] if len(answers) > 1 else []
+    agent = opened(folder, READ + DATED, Model(*answers))
+    for fact, _ in given:
+        agent.send(fact)
+        agent.work()
+    store: Any = agent.stores["facts"]
+    return {each.content: each for each in store.select(status=["active", "superseded"])}
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_began_earlier_ends_where_the_later_one_begins(tmp_path: Path, late: bool) -> None:
+    """In whichever order they are told (Graphiti's rule: the new information has priority)."""
+    lima, quito = ("Ann lives in Lima", "2024-01-10"), ("Ann lives in Quito", "2024-02-20")
+    found = told(tmp_path, *((quito, lima) if late else (lima, quito)))
+    old, new = found[lima[0]], found[quito[0]]
+    assert (old.status, new.status) == ("superseded", "active")
+    assert (old.valid_from, old.valid_to) == tuple(map(clock.parse_moment, (lima[1], quito[1])))
+    assert old.expired is not None
+    assert (new.valid_from, new.valid_to) == (clock.parse_moment(quito[1]), None)
+
+
+def groups(folder: Path, options: str, pairs: Sequence[tuple[str, str]]) -> list[list[str]]:
+    """What `group` finds among records a to d that are linked so."""
+    joined = "item|map(attribute='content')|join(' ')"
+    steps = (
+        f"{READ}      - {{group: {{in: facts{options}}}, as: groups}}\n"
+        f'      - {{write: {{to: facts, items: "{joined}"}}, each: groups}}\n'
+    )
+    agent = opened(folder, steps, Model())
+    store: Any = agent.stores["facts"]
+    with agent.db.transaction():
+        ids = {name: store.keep(name, fields={"kind": "odd" if name == "d" else "even"}).id
+               for name in "abcd"}  # fmt: skip
+        for source, target in pairs:
+            store.relate(ids[source], ids[target], "knows")
+    agent.send("Go.")
+    agent.work()
+    return [record.content.split() for record in store.select() if record.content not in ids]
+
+
+def test_records_that_are_linked_are_a_group(tmp_path: Path) -> None:
+    found = groups(tmp_path, "", [("a", "b"), ("d", "c")])
+    assert sorted(found) == [["a", "b"], ["c", "d"]]
+
+
+def test_members_may_be_of_a_kind_and_groups_of_a_size(tmp_path: Path) -> None:
+    found = groups(tmp_path, ", where: {kind: even}", [("a", "b"), ("c", "d")])
+    assert found == [["a", "b"]]
