@@ -24,14 +24,14 @@ _ASKED = re.compile(r"\b(?:question|query|asked|asks?|request|wanted)\b", re.I)
 _NEW = re.compile(
     r"\b(?:new|messages?|latest|recent|conversation|dialog(?:ue)?|transcript|since|input|note|fact|"
     r"statement|item|episode|turns?|text|observations?|said|exchange|trial|trajectory|incoming|"
-    r"this|attempt|log)\b",
+    r"this|attempt|log|feedback)\b",
     re.I,
 )
 _OLD = re.compile(
     r"\b(?:candidates?|neighbou?rs?|existing|memories|related|known|retrieved|similar|previous|"
     r"earlier|past|old|stored|current|profile|summary|index|pages?|gists?|nearby|found|results?|"
     r"background|history|evidence|links?|kept|archive|persona|human|facts|notes|core|beliefs?|"
-    r"state|before|so far|context|present|already|guidance|last)\b",
+    r"state|before|so far|context|present|already|guidance|last|instructions|prompt)\b",
     re.I,
 )
 _HEADING = re.compile(r"^#{2,3}\s+(\S.*?)\s*#*$")
