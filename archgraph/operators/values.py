@@ -53,11 +53,14 @@ def content(value: Any) -> str:
     return "" if value is None else str(value).strip()
 
 
-def fields(value: Any, omit: Sequence[str] = ()) -> dict[str, Any]:
-    """What of an item goes into the fields of a record: all but its text and its envelope."""
+def fields(value: Any, omit: Sequence[str] = (), *, all: bool = False) -> dict[str, Any]:
+    """What of an item goes into the fields of a record: its parts without the envelope.
+
+    The part that is its text goes elsewhere, unless `all` are wanted.
+    """
     if not isinstance(value, Mapping):
         return {}
-    text = content(value)
+    text = "" if all else content(value)
     hidden = {*ENVELOPE, *omit, "id", "at", "time", "content", "score", "role"}
     return {
         name: part
@@ -96,7 +99,7 @@ def line(value: Mapping[str, Any]) -> str:
     known = "_row" in value
     head = f"[{value['id']}] " if known and value.get("_named", True) and value["id"] else ""
     head += f"{value['time']} | " if known else ""
-    text = content(value).replace("\n", "\n  ")
+    text = content(value)
     who = value.get("who") or value.get("name")
     head += f"{who}: " if who and who != text else ""
     rest = fields(value, omit=("who", "name"))

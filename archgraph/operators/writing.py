@@ -154,6 +154,8 @@ class Update(base.Operator):
             begun = {"accesses": int(given.pop("accesses"))} if "accesses" in given else {}
             made = item if isinstance(item, Mapping) and "_row" not in item else {}
             fields, envelope = parts(made, given, None)
+            if not told.content:  # so its text is no content, but a field like others
+                fields = values.fields(made, all=True) | fields
             text = str(bench.template(told.content, item=item)).strip() if told.content else None
             changed.append(
                 store.revise(id, content=text or None, fields=fields or None, **begun, **envelope)
@@ -187,7 +189,7 @@ class Link(base.Operator):
         to: str
         """The records that it points to: a value with records or ids."""
         near: Near | None = None
-        """With this, `to` holds texts, and the link goes to the records that are most like them."""
+        """With this, an end may be a text: it stands for the records that are most like it."""
         kind: str
         """The relation in a word or two; `{{ }}` is filled in."""
         weight: float = pydantic.Field(default=1.0, gt=0)
@@ -209,21 +211,19 @@ class Link(base.Operator):
 
     def prepare(self, bench: base.Bench, answer: Any) -> Any:
         """Embed what is looked for while no lock is held."""
-        texts = _texts(bench.value(self.options.to)) if self.options.near else []
-        for text in texts:
-            bench.store(self.options.within).prepare("search", {"query": text})
-        return texts
+        told, store = self.options, bench.store(self.options.within)
+        for text in _texts(bench.value(told.source), bench.value(told.to)) if told.near else ():
+            if store.records.get(text) is None:
+                store.prepare("search", {"query": text})
+        return None
 
     def apply(self, bench: base.Bench, answer: Any) -> Any:
         """The number of links that were made."""
         told = self.options
         store: Any = bench.store(told.within)
         kind, made = str(bench.template(told.kind)), 0
-        if told.near:
-            targets = [id for text in bench.prepared for id in _nearest(store, text, told.near)]
-        else:
-            targets = _known(store, bench.value(told.to))
-        for source in _known(store, bench.value(told.source)):
+        targets = _ends(store, bench.value(told.to), told.near)
+        for source in _ends(store, bench.value(told.source), told.near):
             for target in targets:
                 if source != target:
                     store.relate(source, target, kind, weight=told.weight)
@@ -299,15 +299,21 @@ def _origins(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*named, *values.sources(value))))[: values.MOST_SOURCES]
 
 
-def _texts(value: Any) -> list[str]:
-    """What is looked for: a text, the text of an item, or several of them."""
-    listed = value if isinstance(value, list) else [value]
-    return list(dict.fromkeys(filter(None, (values.content(each) for each in listed))))
+def _texts(*parts: Any) -> list[str]:
+    """The texts among values, and in lists of them."""
+    listed = [each for part in parts for each in (part if isinstance(part, list) else [part])]
+    texts = (each.strip() for each in listed if isinstance(each, str))
+    return list(dict.fromkeys(filter(None, texts)))
 
 
-def _nearest(store: Any, text: str, near: Near) -> list[str]:
-    hits = store.find_for(text, near.k, where=near.where, policy=near.retrieval)
-    return [record.id for record, _ in hits]
+def _ends(store: Any, value: Any, near: Near | None) -> list[str]:
+    """The ids of the records that a value holds, or that are like its texts."""
+    found = _known(store, value)
+    for text in _texts(value) if near else ():
+        if text not in found:
+            hits = store.find_for(text, near.k, where=near.where, policy=near.retrieval)
+            found += [record.id for record, _ in hits if record.id not in found]
+    return found
 
 
 def _number(name: str, value: Any) -> float | None:
