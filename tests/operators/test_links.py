@@ -10,9 +10,9 @@ from tests.runtime.test_pipelines import EXTRACT, READ, Model, facts, opened
 KEPT = "      - {write: {to: facts, items: found}, as: kept}\n"
 
 
-def linked(folder: Path, near: str, to: str = "item.content") -> list[tuple[str, str, str]]:
+def linked(folder: Path, near: str, start: str = "item") -> list[tuple[str, str, str]]:
     """Links by text, after three facts of which two share words."""
-    link = f"{{in: facts, from: item, to: {to}, near: {near}, kind: like}}"
+    link = f"{{in: facts, from: {start}, to: item.content, near: {near}, kind: like}}"
     step = f"      - {{link: {link}, each: kept}}\n"
     model = Model(facts("Ann has a red bicycle", "Ann lost the red bicycle", "It rains"))
     agent = opened(folder, READ + EXTRACT + KEPT + step, model)
@@ -35,6 +35,11 @@ def test_the_ends_of_a_link_are_looked_for_by_what_they_say(tmp_path: Path) -> N
 
 def test_a_record_is_not_linked_with_itself(tmp_path: Path) -> None:
     assert linked(tmp_path, "{k: 1}") == [], "the nearest to a text is the record that has it"
+
+
+def test_both_ends_may_be_texts(tmp_path: Path) -> None:
+    red, lost = "Ann has a red bicycle", "Ann lost the red bicycle"
+    assert linked(tmp_path, "{k: 2}", "item.content") == [(red, "like", lost), (lost, "like", red)]
 
 
 def test_a_floor_bounds_how_far_the_ends_are(tmp_path: Path) -> None:
