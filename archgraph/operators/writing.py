@@ -309,7 +309,9 @@ def _texts(*parts: Any) -> list[str]:
 def _ends(store: Any, value: Any, near: Near | None) -> list[str]:
     """The ids of the records that a value holds, or that are like its texts."""
     found = _known(store, value)
-    for text in _texts(value) if near else ():
+    if near is None:
+        return found
+    for text in _texts(value):
         if text not in found:
             hits = store.find_for(text, near.k, where=near.where, policy=near.retrieval)
             found += [record.id for record, _ in hits if record.id not in found]
