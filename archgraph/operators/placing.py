@@ -60,8 +60,10 @@ class Place(base.Operator):
             store.prepare("search", {"query": record.content})
 
     def apply(self, bench: base.Bench, answer: Any) -> Any:
-        """The records above, each once and the roots first: `id`, `content`, `depth` (roots 0),
-        `children` (how many), and `news`, the texts that came below it.
+        """The records above what was placed, each once, the roots first.
+
+        Each has `id`, `content`, `depth` (that of roots is 0), `children` (how many hang right
+        below it now), and `news`, the texts that came below it.
         """
         store: Any = bench.store(self.options.within)
         found: dict[str, values.Item] = {}

@@ -38,26 +38,13 @@ def left(listed: tree.Node, stores: Collection[str]) -> tree.Node:
 
 def _rest(step: tree.Node, gone: set[str]) -> tree.Node | None:
     """A step without what is gone; None if it cannot be taken any more."""
-    each = tree.child(step, "each")
-    if each is not None and each.text.partition(".")[0] in gone:
+    if _idle(step, gone):
         return None
-    when = tree.child(step, "when")
-    if when is not None and gone & set(_NAME.findall(when.text)):
-        return None  # its condition was about what is not there any more
     for name, options in step.mapping.items():
         if name in _MODIFIERS:
             continue
-        if options.text in gone:  # the short form: `read: recall`
+        if _lacks(options, gone):
             return None
-        for key in {*STORE_KEYS, *VALUE_KEYS}:
-            named = tree.child(options, key)
-            if named is not None and named.text.partition(".")[0] in gone:
-                return None
-        fields = tree.child(options, "fields")
-        for field in (fields.mapping if fields is not None else {}).values():
-            named = [tree.child(field, key) for key in CHOICES]
-            if any(each is not None and each.text in gone for each in named):
-                return None  # there is nothing to choose from
         shown = tree.child(options, "of")
         if shown is not None:
             names = [shown] if shown.text else shown.items
@@ -67,3 +54,24 @@ def _rest(step: tree.Node, gone: set[str]) -> tree.Node | None:
             if len(alive) < len(names):
                 step = tree.put(step, (name, "of"), replace(shown, value=alive))
     return step
+
+
+def _idle(step: tree.Node, gone: set[str]) -> bool:
+    """Whether a step was for each of what is gone, or its condition was about it."""
+    each, when = tree.child(step, "each"), tree.child(step, "when")
+    if each is not None and each.text.partition(".")[0] in gone:
+        return True
+    return when is not None and bool(gone & set(_NAME.findall(when.text)))
+
+
+def _lacks(options: tree.Node, gone: set[str]) -> bool:
+    """Whether an operator cannot do without what is gone."""
+    if options.text in gone:  # the short form: `read: recall`
+        return True
+    needed = [tree.child(options, key) for key in {*STORE_KEYS, *VALUE_KEYS}]
+    if any(named is not None and named.text.partition(".")[0] in gone for named in needed):
+        return True
+    fields = tree.child(options, "fields")
+    listed = fields.mapping.values() if fields is not None else ()
+    chosen = [tree.child(field, key) for field in listed for key in CHOICES]
+    return any(named is not None and named.text in gone for named in chosen)

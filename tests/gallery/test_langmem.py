@@ -1,4 +1,4 @@
-"""Golden trace: memory is formed once a talk has settled, and fault found changes the instructions."""
+"""Golden trace: memory is formed once a talk has settled; fault found changes the instructions."""
 
 from __future__ import annotations
 

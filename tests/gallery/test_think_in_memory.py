@@ -1,4 +1,4 @@
-"""Golden trace: thoughts are recalled before the answer, and inserted, forgotten, merged after it."""
+"""Golden trace: thoughts are recalled before the answer; after it they are put in order."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def shape(tmp_path: Path, *overrides: str) -> dict[str, list[str]]:
 
 
 def test_records_of_one_run_are_placed_one_after_the_other(tmp_path: Path) -> None:
-    """The first finds no tree, though the others are written already; the second finds the first."""
+    """The first finds no tree, though the others are written; the second finds the first."""
     (summary,) = shape(tmp_path)
     assert summary.splitlines() == [PIANO, NIGHT]
 
@@ -43,7 +43,8 @@ def test_without_splitting_it_has_one_child(tmp_path: Path) -> None:
     file = tmp_path / "unsplit.yaml"
     steps = (
         "{read: {store: recall, since: last_run, where: {role: user}}, as: messages}",
-        "{extract: {prompt: memtree/extract.jinja2, of: messages, fields: {fact: text}}, as: facts}",
+        "{extract: {prompt: memtree/extract.jinja2, of: messages, fields: {fact: text}},"
+        " as: facts}",
         "{write: {to: tree, items: facts}, as: leaves}",
         step,
     )
