@@ -12,6 +12,8 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
+_WEEKDAYS = frozenset({"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"})
+
 
 class Clock(Protocol):
     """Tells the agent's time, in seconds since 1970 (UTC)."""
@@ -78,10 +80,13 @@ def stamp(moment: float) -> str:
 def parse_moment(text: str) -> float:
     """Seconds since 1970 of an ISO 8601 date or date-time (UTC unless it says otherwise).
 
+    A weekday behind it, as `stamp` writes one, may stand there.
+
     Raises:
         ValueError: the text is not a date.
     """
-    moment = datetime.fromisoformat(text.strip())
+    date, _, last = text.strip().rpartition(" ")
+    moment = datetime.fromisoformat(date if last in _WEEKDAYS else text.strip())
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 

@@ -264,7 +264,7 @@ class Forget(base.Operator):
         told = self.options
         store: Any = bench.store(told.within)
         if told.items:
-            gone = [store.discard(id) for id in _known(store, bench.value(told.items))]
+            gone = store.forget_these(_known(store, bench.value(told.items)), told.policy)
         else:
             gone = store.forget_by(told.policy)
         return bench.items(told.within, gone)

@@ -195,6 +195,17 @@ class Keeping(relating.Relating):
         room = told.keep if told.keep is not None else self.options.capacity
         return self._let_go(told, -EVERYTHING if room is None else self.held() - room)
 
+    def forget_these(
+        self, ids: Sequence[str], policy: forgetting.Forgetting | None = None
+    ) -> list[base.Record]:
+        """Let certain records go, with what a policy (or the declared one) makes of them.
+
+        Raises:
+            ToolError: there is no such record.
+        """
+        told = policy or self.options.policy() or forgetting.Forgetting()
+        return self._gone([self.known(id) for id in ids], told)
+
     def _let_go(self, policy: forgetting.Forgetting, excess: int) -> list[base.Record]:
         if policy.victim == "lowest" and policy.standing is None:
             if self.options.standing is None:
@@ -203,7 +214,9 @@ class Keeping(relating.Relating):
         held, db = self.select(), self.context.db
         facts = backends.facts(self.backend, held)
         chosen = forgetting.victims(policy, facts, excess, db.now(), db.draws())
-        gone = [held[place] for place in chosen]
+        return self._gone([held[place] for place in chosen], policy)
+
+    def _gone(self, gone: list[base.Record], policy: forgetting.Forgetting) -> list[base.Record]:
         for record in gone:
             self._end(record, policy)
         if gone:

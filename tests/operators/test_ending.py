@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from archgraph import clock
+from tests import helpers
 from tests.helpers import call
-from tests.runtime.test_pipelines import READ, Model, opened
+from tests.runtime.test_pipelines import EXTRACT, READ, Model, facts, opened
 
 DATED = (
     "      - {extract: {prompt: ask.jinja2, of: said, fields: {fact: text, valid_from: date}}, "
@@ -49,6 +50,39 @@ def test_what_began_earlier_ends_where_the_later_one_begins(tmp_path: Path, late
     assert (old.valid_from, old.valid_to) == tuple(map(clock.parse_moment, (lima[1], quito[1])))
     assert old.expired is not None
     assert (new.valid_from, new.valid_to) == (clock.parse_moment(quito[1]), None)
+
+
+@pytest.mark.parametrize(
+    ("policy", "left"),
+    [("", []), (", policy: {action: invalidate}", ["a invalid", "b invalid"])],
+)
+def test_what_becomes_of_records_that_are_told_to_go(
+    tmp_path: Path, policy: str, left: list[str]
+) -> None:
+    """They go by the policy as well: kept as history, where it says so."""
+    steps = (
+        "      - {write: {to: facts, items: found}, as: kept}\n"
+        f"      - {{forget: {{in: facts, items: kept{policy}}}}}\n"
+    )
+    agent = opened(tmp_path, READ + EXTRACT + steps, Model(facts("a", "b")))
+    agent.send("Hello.")
+    agent.work()
+    store: Any = agent.stores["facts"]
+    assert store.select() == []
+    assert [f"{each.content} {each.status}" for each in store.select(status=["invalid"])] == left
+
+
+@pytest.mark.parametrize("date", ["item.time", "now"])
+def test_a_time_that_an_expression_gives_is_a_date(tmp_path: Path, date: str) -> None:
+    """`now` and `time` are texts with a weekday; set as a date they are not lost."""
+    steps = (
+        f"      - {{write: {{to: facts, items: said, set: {{valid_from: '{{{{ {date} }}}}'}}}}}}\n"
+    )
+    agent = opened(tmp_path, READ + steps, Model())
+    agent.send("Hello.")
+    agent.work()
+    store: Any = agent.stores["facts"]
+    assert [each.valid_from for each in store.select()] == [helpers.START]
 
 
 def groups(folder: Path, options: str, pairs: Sequence[tuple[str, str]]) -> list[list[str]]:
