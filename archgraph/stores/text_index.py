@@ -65,6 +65,10 @@ class TextIndex:
     def drop(self) -> None:
         """Remove the table."""
         self.db.execute(f"DROP TABLE IF EXISTS {self.table}")
+        self.recount()
+
+    def recount(self) -> None:
+        """Forget how frequent words are: rows were indexed that were counted as if they were."""
         self._frequencies.clear()
 
     def add(self, rows: Iterable[tuple[int, str, str]]) -> None:

@@ -112,6 +112,7 @@ class Upkeep:
         self.scanned = text_index.TextIndex(db, store, "temp")
         self.embeddings = Embeddings(embedder, lambda: db.in_transaction)
         self._settled = 0  # the last mirrored row that no roll-back can take away
+        self._base = 0  # a reader's: the last row of the file's index, behind which its own begins
         self._verify()
 
     def backlog(self) -> int:
@@ -132,7 +133,10 @@ class Upkeep:
         for itself, in memory.
         """
         if not self.db.writable:
-            self._mirror(self.upto())
+            upto = self.upto()
+            if upto != self._base:
+                self._drop_tail(upto)
+            self._mirror(upto)
             self._scan()
             return
         if not self._settled:
@@ -277,9 +281,22 @@ class Upkeep:
         for row, time, speaker, name in self.db.execute(sql, (self.store, after, upto)):
             yield row, time, str(speaker), str(name)
 
+    def _drop_tail(self, upto: int) -> None:
+        """Forget what a reader indexed for itself: the writer has indexed on, or anew.
+
+        Were it kept, a row would stand in both indexes, with two scores.
+        """
+        self._settled = self._base if self._base < upto else 0
+        self._base = upto
+        self.timeline.cut(self._settled)
+        self.vectors.mirror.cut(self._settled)
+        self.vectors.mirror.held.clear()
+        self.text.recount()
+        self.scanned.drop()
+
     def _scan(self) -> None:
         """Index for a reader, in memory, what the writer has not indexed yet."""
-        while rows := self.records.rows_after(max(self.upto(), self._settled), BATCH):
+        while rows := self.records.rows_after(self._settled, BATCH):
             seen = [(row, text) for row in rows if (text := self.form(row))]
             if "vector" in self.kinds and seen:
                 vectors = self.embeddings.of([text for _, text in seen])

@@ -33,6 +33,10 @@ def write(db: database.Database, *texts: str, **envelope: Any) -> list[records.R
         return [store.add(records.Record(id="", content=text, **envelope)) for text in texts]
 
 
+def scored(mine: indexes.SearchIndex, query: str) -> list[tuple[str, float]]:
+    return [(hit.record.content, round(hit.score, 6)) for hit in mine.find(query)]
+
+
 # Arithmetic
 
 
@@ -200,6 +204,44 @@ def test_a_reader_finds_what_the_writer_has_not_indexed(tmp_path: Path) -> None:
     write(db, "the freshest cat")
     assert len(theirs.find("cat")) == 4
     assert {hit.sources for hit in theirs.find("freshest")} >= {("text", "vector")}
+    reader.close()
+    db.close()
+
+
+def test_a_reader_that_stays_open_ranks_as_the_writer_does(tmp_path: Path) -> None:
+    db = shop.database_at(tmp_path / "agent.db")
+    write(db, "a cat", *(f"dog number {n}" for n in range(5)))
+    mine = index(db)
+    mine.catch_up()
+    reader = database.open_file(str(tmp_path / "agent.db"), readonly=True)
+    theirs = index(reader)
+    write(db, "a cat and a dog")
+    assert "a cat and a dog" in shop.contents(theirs.find("cat"))
+    write(db, "the dog sees the cat", *(f"bird number {n}" for n in range(5)))
+    assert "the dog sees the cat" in shop.contents(theirs.find("cat"))
+
+    mine.catch_up()
+    for query in ("cat", "dog", "cat bird"):
+        assert scored(theirs, query) == scored(mine, query)
+    write(db, "a last cat")
+    assert "a last cat" in shop.contents(theirs.find("cat"))
+    reader.close()
+    db.close()
+
+
+def test_a_reader_that_stays_open_outlives_a_new_index(tmp_path: Path) -> None:
+    db = shop.database_at(tmp_path / "agent.db")
+    write(db, "a cat", "a dog")
+    mine = index(db)
+    mine.catch_up()
+    reader = database.open_file(str(tmp_path / "agent.db"), readonly=True)
+    theirs = index(reader)
+    write(db, "a fresh cat")
+    assert "a fresh cat" in shop.contents(theirs.find("cat"))
+    mine.reindex()
+    assert {"a cat", "a fresh cat"} <= set(shop.contents(theirs.find("cat")))
+    mine.catch_up()
+    assert scored(theirs, "cat") == scored(mine, "cat")
     reader.close()
     db.close()
 
