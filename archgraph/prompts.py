@@ -3,10 +3,10 @@
 Called by the graph's checks (to find them and the names they use) and by the runtime (to render
 what a model is sent). Names that are not given are errors. A template of a thread sees: each store
 of the thread's context by its name (its text), `tools` (objects with `name`, `verb` and
-`description`, in the thread's order), `rules` (its tool rules as a list), `thread` (its name), `now` (the agent's time as text) and
-`counts` (store name to its number of records); a `say` template of a trigger sees `event` (the
-event's payload) as well. `{% if persona is defined %}` asks whether a store is there: so a prompt
-lives on when a node is ablated. Knows neither stores nor threads.
+`description`, in the thread's order), `rules` (its tool rules as a list), `thread` (its name),
+`now` (the agent's time as text) and `counts` (store name to its number of records); a `say`
+template of a trigger sees `event` (the event's payload) as well. `{% if persona is defined %}` asks
+whether a store is there: so a prompt lives on when a node is ablated. Knows neither stores nor threads.
 """
 
 from __future__ import annotations

@@ -172,7 +172,8 @@ def _mcp() -> Finding:
         version = metadata.version("mcp")
     except metadata.PackageNotFoundError:
         return Finding("mcp", False, "not installed: no tools of MCP servers",
-                       "pip install 'mcp>=2.3,<3' (only if you want them)", needed=False)  # fmt: skip
+                       "pip install 'mcp>=2.3,<3' (only if you want them)",
+                       needed=False)  # fmt: skip
     return Finding("mcp", True, f"{version}: tools of MCP servers can be used")
 
 

@@ -6,7 +6,7 @@ The search for deadlocks walks a graph of "may be called after" that the runtime
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from archgraph import errors
 from archgraph.graph import build, design, plan
@@ -31,7 +31,8 @@ def rule_tools(found: design.Design) -> None:
 def prefilled(found: design.Design) -> None:
     """Arguments that a rule sets are arguments of the tool, of the right type."""
     for _, beat, path in _heartbeats(found):
-        places = {("first",): beat.rules.first}
+        places: dict[tuple[str, ...], Mapping[str, dict[str, object]]] = {}
+        places[("first",)] = beat.rules.first
         places |= {("then", tool): calls for tool, calls in beat.rules.then.items()}
         for steps, calls in places.items():
             for tool, values in calls.items():

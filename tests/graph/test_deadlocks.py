@@ -184,7 +184,8 @@ ALL = ("{first: look, last: tell, continue: edit, then: {note: [edit, look]}, af
        "branch: {look: {x: note, else: tell}}, at_most: {note: 9, look: 9}, required: note, approval: edit}")  # fmt: skip  # noqa: E501
 KINDS = {("main", "look", "first"), ("tell", "main", "ends"), ("edit", "main", "continues"),
          ("note", "edit", "then"), ("note", "look", "then"), ("note", "edit", "after"),
-         ("look", "note", "branch"), ("look", "tell", "branch"), ("main", "note", "at_most"), ("main", "look", "at_most"),
+         ("look", "note", "branch"), ("look", "tell", "branch"), ("main", "note", "at_most"),
+        ("main", "look", "at_most"),
          ("main", "note", "requires"), ("main", "edit", "approves")}  # fmt: skip
 
 
