@@ -6,7 +6,9 @@ of the thread's context by its name (its text), `tools` (objects with `name`, `v
 `description`, in the thread's order), `rules` (its tool rules as a list), `thread` (its name),
 `now` (the agent's time as text) and `counts` (store name to its number of records); a `say`
 template of a trigger sees `event` (the event's payload) as well. `{% if persona is defined %}` asks
-whether a store is there: so a prompt lives on when a node is ablated. Knows neither stores nor threads.
+whether a store is there: so a prompt lives on when a node is ablated.
+
+Knows neither stores nor threads.
 """
 
 from __future__ import annotations
