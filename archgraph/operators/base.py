@@ -12,7 +12,7 @@ earlier steps, or stores. So a removed store takes its steps along (`spec.prune_
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Protocol
 
@@ -58,6 +58,10 @@ class Options(pydantic.BaseModel):
 
     def expressions(self) -> dict[str, str]:
         """The jinja2 expressions and templates in the options, by option path."""
+        return {}
+
+    def calls(self) -> dict[str, str]:
+        """Python functions of the user's own, `module:function`, by option path."""
         return {}
 
     def answer(self) -> Mapping[str, Any] | None:
@@ -123,8 +127,17 @@ class Bench(Protocol):
     def store(self, name: str) -> stores.Store:
         """A store of the agent."""
 
+    def function(self, target: str) -> Callable[..., Any]:
+        """A function that the options name in `calls`.
+
+        Raises:
+            PluginError: it cannot be imported, or is no function.
+        """
+
     def since(self, store: str, cap: int, most: int | None = None) -> list[Item]:
         """What came into a store since the last good run of this pipeline, as much as `cap` holds.
+
+        What the pipeline wrote itself is not news to it: it would never come to an end.
 
         The range is frozen by its first reading in a run; it counts as consumed when the run ends
         well, and what `cap` (tokens) leaves over is read by the next run. With `most`, so many at

@@ -8,7 +8,7 @@ values, and the file does not keep texts twice. Calls no model and runs no opera
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from archgraph import prompts
@@ -16,6 +16,7 @@ from archgraph.graph import plan as plans
 from archgraph.operators import values
 from archgraph.runtime import tick, world
 from archgraph.stores import base as stores
+from archgraph.tools import python
 
 NOTHING = ""
 """The value of a step that was left out: false, empty, and printable."""
@@ -39,6 +40,7 @@ class Bench:
         self.thread = thread.name
         self.item: Any = None
         self.place = ""
+        self.step = 0
         self.prepared: Any = None
         self.upto = dict(state.upto)
         self._values: dict[str, Any] = {}
@@ -77,13 +79,18 @@ class Bench:
         """A store of the agent."""
         return self.w.stores[name]
 
+    def function(self, target: str) -> Callable[..., Any]:
+        """A function of the user's own; see `operators.base.Bench`."""
+        folders = next((step.folders for step in self.plan.steps if step.folders), ())
+        return python.function(target, folders)
+
     def since(self, store: str, cap: int, most: int | None = None) -> list[values.Item]:
         """What came into a store since the last good run; see `operators.base.Bench`."""
         start, end = self.state.cursor.get(store, 0), self.upto.get(store)
-        held = self.store(store).records
+        held, new = self.store(store).records, "seq > ? AND thread IS NOT ?"
         if end is not None:
-            return self.items(store, held.select("seq > ? AND seq <= ?", (start, end)))
-        records = held.select("seq > ?", (start,))
+            return self.items(store, held.select(f"{new} AND seq <= ?", (start, self.thread, end)))
+        records = held.select(new, (start, self.thread))
         found = self.items(store, records)
         kept = values.fitted(found[:most], cap, self.count)
         whole = len(kept) == len(found)

@@ -42,6 +42,10 @@ EVERY = "    triggers: [{every: 1, of: main.turn}]\n    steps:\n"
 READ = "      - {read: {store: recall, since: last_run, where: {role: user}}, as: said}\n"
 EXTRACT = "      - {extract: {prompt: ask.jinja2, of: said, fields: {fact: text}}, as: found}\n"
 WRITE = "      - {write: {to: facts, items: found}}\n"
+STEP = (
+    "      - {{python: {{call: 'my_steps:{}', of: said}}, as: x}}\n"
+    "      - {{write: {{to: facts, items: x}}}}\n"
+)
 
 
 class Model(Answers):
@@ -414,19 +418,40 @@ def test_more_than_its_limit_is_left_for_the_next_run(tmp_path: Path) -> None:
     assert 3 <= len(shown) < 9
 
 
+def test_what_it_has_changed_itself_is_no_news(tmp_path: Path) -> None:
+    """A pipeline that marks what it has read would read it again, for ever."""
+    steps = (
+        "      - {read: {store: facts, since: last_run, most: 1}, as: found}\n"
+        "      - {update: {in: facts, items: found, set: {seen: 'yes'}}}\n"
+    )
+    agent = opened(tmp_path, steps, Model())
+    with agent.db.transaction():
+        for text in ("one", "two"):
+            agent.stores["facts"].keep(text)
+    agent.send("Hello.")
+    agent.work()
+    assert [item["items"] for item in events(agent, "digest.read")][:2] == [1, 1]
+    assert sum(item["items"] for item in events(agent, "digest.read")) == 2
+    assert all(r.fields == {"seen": "yes"} for r in agent.stores["facts"].records.select())
+
+
+def test_a_function_is_found_beside_the_file_again_and_again(tmp_path: Path) -> None:
+    (tmp_path / "my_steps.py").write_text("def loud(said):\n    return said[0]['text'].upper()\n")
+    agent = opened(tmp_path, READ + STEP.format("loud"), Model())
+    agent.send("Hello.")
+    agent.work()
+    assert held(agent, "facts") == ["HELLO."]
+    agent.close()
+    agent = api.open_agent(tmp_path / "a.db", gateway=Model())
+    agent.send("Bye.")
+    agent.work()
+    assert held(agent, "facts") == ["HELLO.", "BYE."]
+
+
 def test_a_plugins_bug_ends_the_run_not_the_agent(tmp_path: Path) -> None:
     (tmp_path / "my_steps.py").write_text("def boom(said):\n    raise ValueError('boom')\n")
-    import sys
-
-    sys.path.insert(0, str(tmp_path))
-    try:
-        steps = READ + "      - {python: {call: 'my_steps:boom', of: said}, as: x}\n" + (
-            "      - {write: {to: facts, content: '{{ x }}'}}\n"
-        )  # fmt: skip
-        agent = opened(tmp_path, steps, Model())
-        assert agent.send("Hello.").status == "done"
-        agent.work()
-    finally:
-        sys.path.remove(str(tmp_path))
+    agent = opened(tmp_path, READ + STEP.format("boom"), Model())
+    assert agent.send("Hello.").status == "done"
+    agent.work()
     (failed,) = events(agent, "run.failed")
     assert "my_steps:boom failed inside: ValueError: boom" in failed["reason"]
