@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from archgraph.graph import design, plan, tool_rules
@@ -99,14 +99,17 @@ def _pipeline(found: design.Design, name: str) -> plan.ThreadPlan:
         max_tokens=spec.max_tokens,
         options=dict(spec.options),
         kind="pipeline",
-        steps=tuple(
-            plan.StepPlan(
-                step.operator, step.options, step.result or "", step.when or "", step.each or ""
-            )
-            for step in found.spec.steps.get(name, [])
-        ),
+        steps=tuple(_steps(found, name)),
         max_failures=getattr(spec, "max_failures", 3),
     )
+
+
+def _steps(found: design.Design, name: str) -> Iterator[plan.StepPlan]:
+    steps = found.spec.steps.get(name, [])
+    for step, options in zip(steps, found.loaded.operators.get(name, ()), strict=True):
+        modifiers = (step.result or "", step.when or "", step.each or "")
+        folders = found.offers.folders if options.calls() else ()
+        yield plan.StepPlan(step.operator, step.options, *modifiers, folders)
 
 
 def _thread(found: design.Design, name: str) -> plan.ThreadPlan:

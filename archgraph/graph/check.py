@@ -58,6 +58,7 @@ REFERENCES: tuple[Rule, ...] = (
     rules_threads.secrets,
     rules_pipelines.triggers,
     rules_pipelines.step_stores,
+    rules_pipelines.step_functions,
     rules_pipelines.expressions,
     rules_pipelines.step_values,
     rules_templates.missing,

@@ -95,9 +95,13 @@ def _thread_back(data: Mapping[str, Any]) -> plan.ThreadPlan:
             "tools": tuple(data["tools"]),
             "triggers": tuple(_trigger_back(each) for each in data["triggers"]),
             "heartbeat": plan.HeartbeatPlan(**heartbeat),
-            "steps": tuple(plan.StepPlan(**each) for each in data.get("steps", ())),
+            "steps": tuple(_step_back(each) for each in data.get("steps", ())),
         }
     )
+
+
+def _step_back(data: Mapping[str, Any]) -> plan.StepPlan:
+    return plan.StepPlan(**{**data, "folders": tuple(data.get("folders", ()))})
 
 
 def _trigger_back(data: Mapping[str, Any]) -> plan.TriggerPlan:

@@ -162,7 +162,8 @@ class StepPlan:
     """A step of a pipeline: an operator with its options in plain form.
 
     `result` names the value that it makes, `when` is the expression that must hold, `each` the one
-    whose items it is taken for; all three may be empty.
+    whose items it is taken for; all three may be empty. `folders` are where functions that it calls
+    are looked for, those of the architecture's files, the last one first.
     """
 
     operator: str
@@ -170,6 +171,7 @@ class StepPlan:
     result: str = ""
     when: str = ""
     each: str = ""
+    folders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

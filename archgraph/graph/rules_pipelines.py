@@ -9,6 +9,7 @@ from archgraph.graph import design
 from archgraph.operators import base
 from archgraph.spec import architecture, tree
 from archgraph.stores import base as stores
+from archgraph.tools import outside, python
 
 NAMES = frozenset({"thread", "now", "counts", "item"})
 """What every expression of a pipeline sees besides values and stores."""
@@ -53,6 +54,17 @@ def step_stores(found: design.Design) -> None:
                 message = f"a tree is built by likeness; {store!r} has no vectors to compare"
                 remedy = f"give {store!r} `index: [text, vector]`, and `backend: sqlite`"
                 found.report("wrong-kind", message, remedy, at)
+
+
+def step_functions(found: design.Design) -> None:
+    """The functions of the user's own that steps call can be imported."""
+    for _, step, options, path in _steps(found):
+        for option, target in options.calls().items():
+            try:
+                python.function(target, found.offers.folders)
+            except outside.Unusable as error:
+                at = (*path, step.operator, *option.split("."))
+                found.report("python-tool", error.message, error.remedy, at)
 
 
 def step_values(found: design.Design) -> None:

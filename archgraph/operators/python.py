@@ -6,8 +6,6 @@ runs it again. It gets the named values and returns a value; it does not touch s
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pydantic
@@ -25,7 +23,7 @@ class Python(base.Operator):
         short: ClassVar[str] = "call"
 
         call: str = pydantic.Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
-        """`module:function`, found on Python's path or beside the architecture's file."""
+        """`module:function`, looked for beside the architecture's file, then where Python looks."""
         of: base.Names = pydantic.Field(default=[])
         """The values, or stores, that it gets as positional arguments."""
         options: dict[str, Any] = pydantic.Field(default={})
@@ -35,11 +33,15 @@ class Python(base.Operator):
             """The arguments."""
             return {f"of.{n}": name for n, name in enumerate(self.of)}
 
+        def calls(self) -> dict[str, str]:
+            """The function."""
+            return {"call": self.call}
+
     options: Options
 
     def prepare(self, bench: base.Bench, answer: Any) -> Any:
         """Run the function."""
-        function = found(self.options.call)
+        function = bench.function(self.options.call)
         given = [bench.value(name) for name in self.options.of]
         try:
             return function(*given, **self.options.options)
@@ -50,20 +52,3 @@ class Python(base.Operator):
     def apply(self, bench: base.Bench, answer: Any) -> Any:
         """What the function returned; it must be plain data (JSON)."""
         return bench.prepared
-
-
-def found(call: str) -> Callable[..., Any]:
-    """The function that `module:function` names.
-
-    Raises:
-        PluginError: it cannot be imported, or is no function.
-    """
-    module, _, name = call.partition(":")
-    try:
-        function = getattr(importlib.import_module(module), name)
-    except Exception as error:  # a foreign module may raise anything as it is imported
-        text = f"{call} cannot be loaded: {type(error).__name__}: {error}"
-        raise errors.PluginError(text) from error
-    if not callable(function):
-        raise errors.PluginError(f"{call} is no function")
-    return function  # type: ignore[no-any-return]

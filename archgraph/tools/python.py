@@ -40,11 +40,33 @@ class Function:
 
 
 def load(target: str, folders: Sequence[str]) -> Function:
-    """The function of that name, `module:function`.
+    """The function of that name, `module:function`, with what it offers to a model.
 
     Raises:
         Unusable: there is no such module or function, its import failed, or its signature has
             no JSON Schema.
+    """
+    found = find(target, folders)
+    return Function(target, found, _offer(found, target))
+
+
+def function(target: str, folders: Sequence[str]) -> Callable[..., Any]:
+    """The function of that name, whatever its signature.
+
+    Raises:
+        Unusable: there is no such module or function, its import failed, or it is no function.
+    """
+    found = find(target, folders)
+    if not callable(found):
+        raise outside.Unusable(f"{target} is no function", "name a function")
+    return found  # type: ignore[no-any-return]
+
+
+def find(target: str, folders: Sequence[str]) -> Any:
+    """What has that name, `module:function`, whatever it is.
+
+    Raises:
+        Unusable: there is no such module or function, or its import failed.
     """
     module, _, name = target.partition(":")
     found: Any = _module(module, folders)
@@ -55,7 +77,7 @@ def load(target: str, folders: Sequence[str]) -> Function:
             message = f"{_place(found, module)} has no function {name!r}"
             raise outside.Unusable(message, errors.suggest(part, functions))
         found = getattr(found, part)
-    return Function(target, found, _offer(found, target))
+    return found
 
 
 def call(function: Function, arguments: Mapping[str, Any], call_id: str, seconds: float) -> str:

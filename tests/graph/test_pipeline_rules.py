@@ -64,6 +64,28 @@ def test_a_fault_is_told(tmp_path: Path, old: str, new: str, code: str, says: st
         assert new.split(",")[0].split(":")[0] in lines[told.line - 1]
 
 
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        ("my_stebs:loud", "put my_stebs.py beside the architecture"),
+        ("my_steps:lout", 'did you mean "loud"'),
+        ("my_steps:QUIET", "is no function"),
+    ],
+)
+def test_a_function_that_cannot_be_had(tmp_path: Path, target: str, says: str) -> None:
+    (tmp_path / "my_steps.py").write_text("QUIET = 1\n\ndef loud(said):\n    return said\n")
+    good = piped.READ + piped.STEP.format("loud")
+    assert [p for p in problems(tmp_path, good) if p.severity == "error"] == []
+    (told,) = [
+        p
+        for p in problems(tmp_path, good.replace("my_steps:loud", target))
+        if p.severity == "error"
+    ]
+    assert told.code == "python-tool"
+    assert says in str(told)
+    assert told.path == "threads.digest.steps[1].python.call"
+
+
 def test_two_operators_in_a_step_and_none(tmp_path: Path) -> None:
     both = GOOD + "      - {read: recall, write: {to: facts}}\n"
     assert "read and write in one step" in "\n".join(map(str, problems(tmp_path, both)))
