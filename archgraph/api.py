@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from archgraph.llm import base as llm
     from archgraph.runtime import agent as agents
     from archgraph.runtime import world
+    from archgraph.storage import records
 
 # The runtime is imported where an agent is touched: `check`, `show` and `diff` do without it and
 # would take half as long again.
@@ -340,6 +341,8 @@ class Blamed:
     turn: int | None
     at: float
     message: str
+    operator: str = ""
+    """The pipeline's operator that wrote it; `step` is its model call, if there was one."""
 
 
 def blame(agent: agents.Agent, store: str) -> list[Blamed]:
@@ -360,9 +363,22 @@ def blame(agent: agents.Agent, store: str) -> list[Blamed]:
         history = agent.stores[store].records.history(record.id)
         for line, form in block.line_authors(history):
             cause = _message_of(agent, form.turn)
-            at = agent.db.value("SELECT at FROM step WHERE id = ?", (form.step,)) or form.created
-            found.append(Blamed(line, form.step, form.thread, form.turn, at, cause))
+            at, operator = _written(agent, form)
+            found.append(Blamed(line, form.step, form.thread, form.turn, at, cause, operator))
     return found
+
+
+def _written(agent: agents.Agent, form: records.Record) -> tuple[float, str]:
+    """When a form of a record was written, and by which operator of a pipeline, if by one."""
+    sql = (
+        "SELECT at, name FROM event WHERE born = ? AND thread = ? AND name LIKE thread || '.%' "
+        "AND json_extract(payload, '$.step') IS NOT NULL"
+    )
+    found = agent.db.one(sql, (form.born, form.thread))
+    if found is not None:
+        return found[0], str(found[1]).partition(".")[2]
+    at = agent.db.value("SELECT at FROM step WHERE id = ?", (form.step,))
+    return (form.created if at is None else at), ""
 
 
 def _message_of(agent: agents.Agent, turn: int | None) -> str:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from archgraph import clock
 from archgraph.cli import options, screen
+
+if TYPE_CHECKING:
+    from archgraph import api
 
 
 @click.command()
@@ -34,11 +38,16 @@ def blame(agent: str, store: str, as_json: bool) -> None:
     out.table(
         ("step", "thread", "time (UTC)", "because of", "line"),  # the widest last: not padded
         [
-            (each.step or "at the start", each.thread or "", clock.stamp(each.at)[:16],
-             screen.short(each.message, 60), screen.clean(each.line))
+            (each.step or each.operator or _origin(each), each.thread or "",
+             clock.stamp(each.at)[:16], screen.short(each.message, 60), screen.clean(each.line))
             for each in found
         ],
     )  # fmt: skip
+
+
+def _origin(line: api.Blamed) -> str:
+    """Where a line comes from that no step wrote."""
+    return "at the start" if line.turn is None else "a message"
 
 
 @click.command()

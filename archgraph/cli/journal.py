@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archgraph import clock, errors
-from archgraph.cli import options, screen
+from archgraph.cli import operated, options, screen
 
 if TYPE_CHECKING:
     from archgraph.runtime import agent as agents
@@ -150,20 +150,36 @@ def _show_turn(out: screen.Screen, agent: agents.Agent, number: int, *, as_json:
              "bold")  # fmt: skip
     for text in said:
         out.line(f"user: {screen.clean(text)}")
-    for row in steps:
+    _show_steps(out, agent, steps, operated.taken(agent.db, number))
+
+
+def _show_steps(
+    out: screen.Screen,
+    agent: agents.Agent,
+    steps: Sequence[journals.StepRow],
+    taken: Sequence[operated.Taken],
+) -> None:
+    alone = [(each.commit, f"{each.thread}, {each.says}") for each in taken if each.model is None]
+    shown: list[tuple[int, int | str]] = [(row.closed or row.born, row.id) for row in steps]
+    for _, each in sorted([*shown, *alone], key=lambda part: part[0]):
         out.line()
-        show_step(out, agent, row.id, hint=False)
+        if isinstance(each, str):
+            out.line(each, "bold")
+        else:
+            show_step(out, agent, each, hint=False)
 
 
 def _show_all(out: screen.Screen, agent: agents.Agent, *, as_json: bool) -> None:
     from archgraph.storage import journal as journals
 
     turns, steps = journals.turns(agent.db), journals.steps(agent.db)
+    taken = operated.taken(agent.db)
     if as_json:
         out.json({
             "agent": agent.plan.name,
             "turns": [_plain_turn(turn) for turn in turns],
             "steps": [_plain_step(agent, row) for row in steps],
+            "operators": [operated.plain(each) for each in taken],
         })  # fmt: skip
         return
     head = f"{agent.plan.name}: {screen.plural(len(turns), 'turn')}"
@@ -175,15 +191,24 @@ def _show_all(out: screen.Screen, agent: agents.Agent, *, as_json: bool) -> None
         return
     out.table(
         ("step", "turn", "time (UTC)", "thread", "kind", "called", "in", "out", "prefix"),
-        [_line(agent, row) for row in steps],
+        _lines(agent, steps, taken),
     )
     out.line("one of them: --step N, what it was sent: --step N --window, a turn: --turn N", "dim")
 
 
-def _line(agent: agents.Agent, row: journals.StepRow) -> Sequence[Any]:
+def _lines(
+    agent: agents.Agent, steps: Sequence[journals.StepRow], taken: Sequence[operated.Taken]
+) -> list[Sequence[Any]]:
+    """Model calls and what pipelines did without one, in the order in which they were written."""
+    said = operated.in_model_calls(taken)
+    lines = [(row.closed or row.born, _line(agent, row, said.get(row.id, ""))) for row in steps]
+    return [line for _, line in sorted([*lines, *operated.lines(taken)], key=lambda each: each[0])]
+
+
+def _line(agent: agents.Agent, row: journals.StepRow, said: str) -> Sequence[Any]:
     from archgraph.storage import journal as journals
 
-    called = ", ".join(
+    called = said or ", ".join(
         call.name if call.ok else f"{call.name} (failed)"
         for call in journals.calls(agent.db, row.id)
     )

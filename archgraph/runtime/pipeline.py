@@ -7,8 +7,9 @@ is never asked for again.
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,16 +78,17 @@ def prepare(
         ToolError: an operator cannot do what it was told.
     """
     bench = benches.Bench(w, thread, state)
-    place = _find(bench, thread, *state.place)
-    ready = Ready(bench, place)
-    if place is None:
-        return ready
-    ready.operator = operator = made(thread.steps[place.step])
-    question = operator.question(bench)
-    if question is not None:
-        _ask(w, thread, event, ready, question)
-    if not ready.wrong:
-        bench.prepared = operator.prepare(bench, ready.answer)
+    with _placed(bench, thread):
+        place = _find(bench, thread, *state.place)
+        ready = Ready(bench, place)
+        if place is None:
+            return ready
+        ready.operator = operator = made(thread.steps[place.step])
+        question = operator.question(bench)
+        if question is not None:
+            _ask(w, thread, event, ready, question)
+        if not ready.wrong:
+            bench.prepared = operator.prepare(bench, ready.answer)
     return ready
 
 
@@ -98,7 +100,8 @@ def apply(w: world.World, thread: plans.ThreadPlan, ready: Ready) -> Done:
     if ready.wrong:
         journal.close_step(w.db, ready.id, "failed", ready.wrong)
         return Done((place.step, place.item), True, ready.wrong)
-    result = operator.apply(bench, ready.answer)
+    with _placed(bench, thread):
+        result = operator.apply(bench, ready.answer)
     step = thread.steps[place.step]
     _keep(bench, step, place, result)
     told = {"step": place.step, **_told(result)}
@@ -111,6 +114,16 @@ def apply(w: world.World, thread: plans.ThreadPlan, ready: Ready) -> Done:
     return Done(following, following[0] < len(thread.steps))
 
 
+@contextlib.contextmanager
+def _placed(bench: benches.Bench, thread: plans.ThreadPlan) -> Iterator[None]:
+    """Say of what goes wrong in which step it did."""
+    try:
+        yield
+    except (errors.ToolError, errors.TemplateError) as error:
+        step = thread.steps[bench.step]
+        raise type(error)(f"step {bench.step + 1}, {step.operator}: {error}") from error
+
+
 def made(step: plans.StepPlan) -> base.Operator:
     """The operator of a step."""
     kind = registry.get("operators", step.operator)
@@ -121,7 +134,7 @@ def made(step: plans.StepPlan) -> base.Operator:
 def _find(bench: benches.Bench, thread: plans.ThreadPlan, step: int, item: int) -> Place | None:
     """The place at which a step is to be taken: those whose condition fails are left out."""
     while step < len(thread.steps):
-        present = thread.steps[step]
+        present, bench.step = thread.steps[step], step
         if item or not present.when or bench.true(present.when):
             if not present.each:
                 return Place(step)

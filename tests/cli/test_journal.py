@@ -10,6 +10,7 @@ import pytest
 from archgraph import api
 from archgraph.llm import scripted
 from tests.cli import commands
+from tests.runtime import test_pipelines
 
 
 @pytest.fixture
@@ -121,6 +122,38 @@ def test_a_long_line_does_not_widen_the_others(tmp_path: Path) -> None:
     commands.invoke("send", "memgpt", "I keep " + "bees " * 300, "--agent", file)
     lines = commands.invoke("blame", file, "recall").stdout.splitlines()
     assert min(map(len, lines)) < 200 and max(map(len, lines)) > 1500
+
+
+@pytest.fixture
+def piped(tmp_path: Path) -> str:
+    """An agent whose pipeline read a message, made two facts of it, and wrote them."""
+    steps = test_pipelines.READ + test_pipelines.EXTRACT + test_pipelines.WRITE
+    steps += "      - {write: {to: profile, items: item}, each: found, when: found}\n"
+    model = test_pipelines.Model(test_pipelines.facts("a", "b"))
+    agent = test_pipelines.opened(tmp_path, steps, model)
+    agent.send("Hello.")
+    agent.work()
+    agent.close()
+    return str(tmp_path / "a.db")
+
+
+def test_journal_shows_each_operator(piped: str) -> None:
+    """Also those that ask no model; what `each` did is one line."""
+    shown = commands.invoke("journal", piped).stdout.splitlines()[2:-1]
+    said = [line.partition("operator")[2].split("  ")[1] for line in shown if "operator" in line]
+    told = ["read: 1 item", "extract: 2 items", "write: 2 items"]
+    assert said[:3] == told and said[3].startswith("write, 2 times")
+    assert [line.split()[0] for line in shown if "extract" in line] == ["2"]
+    plain = commands.invoke_json("journal", piped)["operators"]
+    assert [each["operator"] for each in plain] == ["read", "extract", "write", "write", "write"]
+    assert [each["step"] for each in plain] == [None, 2, None, None, None]
+
+
+def test_blame_names_the_operator_and_its_time(piped: str) -> None:
+    rows = commands.invoke_json("blame", piped, "facts")
+    assert [(row["line"], row["operator"]) for row in rows] == [("a", "write"), ("b", "write")]
+    assert "at the start" not in commands.invoke("blame", piped, "profile").stdout
+    assert "a message" in commands.invoke("blame", piped, "recall").stdout
 
 
 def test_fork_at_a_step_has_the_memory_of_that_step(file: str, tmp_path: Path) -> None:

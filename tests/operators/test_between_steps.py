@@ -10,6 +10,7 @@ import pytest
 from archgraph.operators import reading, values
 from archgraph.runtime import bench
 from archgraph.spec import load
+from archgraph.storage import journal
 from tests.helpers import call
 from tests.runtime import test_pipelines as piped
 
@@ -115,3 +116,22 @@ def test_a_step_goes_with_what_its_condition_or_choice_was_about() -> None:
     found = load.load("think_in_memory", ["thoughts=null"])
     assert [step.operator for step in found.spec.steps["post_think"]] == ["read", "extract"]
     assert not [each for each in found.problems if each.severity == "error"]
+
+
+@pytest.mark.parametrize(
+    ("step", "says"),
+    [
+        ("{write: {to: facts, content: '{{ said[0].nothing }}'}}", "step 2, write: "),
+        (
+            "{write: {to: facts, content: x}, when: 'said[7].a'}",
+            "step 2, write: `said[7].a` cannot",
+        ),
+        ("{write: {to: facts, set: {importance: much}}, each: said}", "step 2, write: importance"),
+    ],
+)
+def test_a_failure_names_the_step(tmp_path: Path, step: str, says: str) -> None:
+    agent = piped.opened(tmp_path, f"{piped.READ}      - {step}\n", piped.Model())
+    agent.send("Hello.")
+    agent.work()
+    failed = [row.reason for row in journal.steps(agent.db, "status = 'failed'")]
+    assert [reason[: len(says)] for reason in failed] == [says], failed
