@@ -436,7 +436,9 @@ def test_what_it_has_changed_itself_is_no_news(tmp_path: Path) -> None:
 
 
 def test_a_function_is_found_beside_the_file_again_and_again(tmp_path: Path) -> None:
-    (tmp_path / "my_steps.py").write_text("def loud(said):\n    return said[0]['content'].upper()\n")
+    (tmp_path / "my_steps.py").write_text(
+        "def loud(said):\n    return said[0]['content'].upper()\n"
+    )
     agent = opened(tmp_path, READ + STEP.format("loud"), Model())
     agent.send("Hello.")
     agent.work()
