@@ -16,7 +16,7 @@ from __future__ import annotations
 import functools
 import re
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,6 +61,15 @@ class Variable:
     name: str
     line: int
     guarded: bool
+
+
+class Lines(str):
+    """A text that a template may print as a whole; a loop over it goes line by line."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.splitlines())
 
 
 # Public functions

@@ -62,7 +62,7 @@ def lines(steps: Sequence[Taken]) -> list[tuple[int, Sequence[Any]]]:
     """Commit and line of each step that asked no model; equal ones in a row are one line."""
     alone = [each for each in steps if each.model is None]
     grouped = itertools.groupby(alone, lambda each: (each.thread, each.place, each.turn, each.at))
-    found = []
+    found: list[tuple[int, Sequence[Any]]] = []
     for _, group in grouped:
         same = list(group)
         first, said = same[0], list(dict.fromkeys(each.says for each in same))

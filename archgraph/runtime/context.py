@@ -143,7 +143,7 @@ class Renderer:
         tools = [self.plan.tools[name] for name in thread.tools]
         values: dict[str, Any] = {"thread": thread.name, "tools": tools}
         if "rules" in names:
-            values["rules"] = tool_rules.describe(thread.heartbeat.rules)
+            values["rules"] = prompts.Lines(tool_rules.describe(thread.heartbeat.rules))
         if "now" in names:
             values["now"] = clock.stamp(self.db.now())
         if "counts" in names:

@@ -120,3 +120,10 @@ def test_a_template_stands_alone(source: str) -> None:
 def test_what_breaks_while_rendering_has_a_line() -> None:
     with pytest.raises(errors.TemplateError, match=r"OverflowError.* \(line 3\)"):
         prompts.render("one\ntwo\n{% for i in range(100000000) %}x{% endfor %}", {})
+
+
+def test_rules_are_printed_whole_or_line_by_line() -> None:
+    rules = prompts.Lines("- a\n- b")
+    assert prompts.render("{{ rules }}", {"rules": rules}) == "- a\n- b"
+    looped = "{% for rule in rules %}{{ rule }};{% endfor %}{{ rules|length if rules }}"
+    assert prompts.render(looped, {"rules": rules}) == "- a;- b;7"
