@@ -120,7 +120,11 @@ class MachineError(ArchgraphError):
 
 
 class PluginError(ArchgraphError):
-    """A plugin cannot be loaded, or breaks its contract."""
+    """A plugin cannot be loaded, or breaks its contract; `remedy` says what to do, if anything."""
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.remedy = remedy
 
 
 class ToolError(ArchgraphError):

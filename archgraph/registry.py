@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import traceback
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
@@ -16,6 +17,12 @@ from archgraph import errors
 
 GROUPS = ("stores", "gateways", "embedders", "backends", "datasets", "scorers", "operators")
 """The kinds of thing that a plugin can bring; the entry-point group is `archgraph.<kind>`."""
+
+_CONTRACTS = {
+    "stores": "archgraph.stores.base:Store",
+    "operators": "archgraph.operators.base:Operator",
+}
+"""What a class must inherit from, for the kinds that have a base class; found like any entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +39,23 @@ class Entry:
         """Import the class.
 
         Raises:
-            PluginError: the module cannot be imported or lacks the name.
+            PluginError: the module cannot be imported or lacks the name, or what has the name
+                cannot be a type of this kind.
         """
-        point = metadata.EntryPoint(self.name, self.target, f"archgraph.{self.kind}")
         try:
-            return point.load()
+            found = _imported(self.target)
         except Exception as error:  # a foreign module may raise anything as it is imported
-            raise errors.PluginError(
-                f"the {self.kind[:-1]} {self.name!r} of package {self.package} {self.version} "
-                f"({self.target}) cannot be loaded: {type(error).__name__}: {error}"
-            ) from error
+            text = f"cannot be loaded: {type(error).__name__}: {error}{_place(error)}"
+            raise errors.PluginError(f"{self} {text}", _remedy(self, error)) from error
+        wrong = _unfit(found, self.kind)
+        if wrong:
+            remedy = f"mend {self.target.partition(':')[0]}, or name another class in the package"
+            raise errors.PluginError(f"{self} cannot be used: {wrong}", remedy)
+        return found
+
+    def __str__(self) -> str:
+        package = f"{self.package} {self.version}"
+        return f"the {self.kind[:-1]} {self.name!r} of package {package} ({self.target})"
 
 
 @functools.cache
@@ -88,6 +102,48 @@ def get(kind: str, name: str) -> Any:
     if entry is None:
         raise errors.UnknownName(f"{kind[:-1]} type", name, names(kind))
     return _load(entry)
+
+
+def _imported(target: str) -> Any:
+    return metadata.EntryPoint("", target, "").load()
+
+
+def _unfit(found: Any, kind: str) -> str:
+    """Why something that was registered cannot be a type of a kind; empty if it can."""
+    if not isinstance(found, type):
+        return "" if callable(found) and kind not in _CONTRACTS else "it is no class"
+    if kind not in _CONTRACTS:
+        return ""
+    contract = _imported(_CONTRACTS[kind])
+    place = f"{contract.__module__}.{contract.__name__}"
+    if not issubclass(found, contract):
+        return f"it does not inherit from {place}"
+    options: Any = found.Options  # type: ignore[attr-defined]
+    if not (isinstance(options, type) and issubclass(options, contract.Options)):
+        return f"its Options does not inherit from {contract.__module__}.Options"
+    try:
+        found.verify()  # type: ignore[attr-defined]
+    except errors.PluginError as error:
+        return str(error)
+    return ""
+
+
+def _place(error: Exception) -> str:
+    """Where in foreign code an import failed."""
+    frames = [each for each in traceback.extract_tb(error.__traceback__)
+              if each.filename != __file__ and "importlib" not in each.filename]  # fmt: skip
+    return f" (at {frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+
+
+def _remedy(entry: Entry, error: Exception) -> str:
+    """What to do about an import that failed."""
+    module = entry.target.partition(":")[0]
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        lost = module == error.name or module.startswith(f"{error.name}.")
+        return f"install {entry.package} again" if lost else f"pip install {error.name}"
+    if isinstance(error, AttributeError) and not _place(error):
+        return f"name a class of {module} in the entry points of {entry.package}, and install it"
+    return f"mend {module}, or pip uninstall {entry.package}"
 
 
 @functools.cache

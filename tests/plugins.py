@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,8 @@ def installed(
     for name, source in modules.items():
         (folder / f"{name}.py").write_text(source, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
+        for name in modules:
+            patch.delitem(sys.modules, name, raising=False)
         patch.syspath_prepend(str(folder))
         forget()
         try:

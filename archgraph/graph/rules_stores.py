@@ -72,7 +72,7 @@ def doubts(found: design.Design) -> None:
             hint = errors.suggest(error.name, error.known)
             found.report("unknown-type", f"no {error.kind} {error.name!r}", hint, (*path, key))
         except errors.PluginError as error:
-            found.report("plugin-broken", str(error), "install it again", path)
+            found.report("plugin-broken", str(error), error.remedy, path)
 
 
 def thresholds(found: design.Design) -> None:

@@ -165,6 +165,10 @@ class Operator:
     def __init__(self, options: Any) -> None:
         self.options = options
 
+    @classmethod
+    def verify(cls) -> None:
+        """Look the class over as it is registered; whatever is wrong is a `PluginError`."""
+
     def question(self, bench: Bench) -> Question | None:
         """What a model is to be asked now; None if nothing."""
         return None

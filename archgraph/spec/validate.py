@@ -154,7 +154,7 @@ def _store(draft: Validated, name: str, node: tree.Node) -> architecture.Store |
         _report(draft, "unknown-type", message, remedy, (*path, "type"))
         return None
     except errors.PluginError as error:
-        _report(draft, "plugin-broken", str(error), "install it again", (*path, "type"))
+        _report(draft, "plugin-broken", str(error), error.remedy, (*path, "type"))
         return None
     own = {key: below for key, below in node.mapping.items() if key != "type"}
     options = _model(draft, store_type.Options, tree.Node(own, node.origin, node.keys), path)
@@ -205,9 +205,16 @@ def _step(draft: Validated, thread: str, node: tree.Node, path: tree.Path) -> No
     try:
         model = registry.get("operators", name).Options
     except errors.PluginError as error:
-        _report(draft, "plugin-broken", str(error), "install it again", (*path, name), key=True)
+        _report(draft, "plugin-broken", str(error), error.remedy, (*path, name), key=True)
         return
-    options = _model(draft, model, _mapping(own[name], model), (*path, name))
+    inside = _mapping(own[name], model)
+    for key in sorted(inside.mapping.keys() & set(architecture.MODIFIERS)):
+        if key not in model.model_fields:
+            message, remedy = f"`{key}` is no key of `{name}`", f"write it beside `{name}:`"
+            _report(draft, "unknown-key", message, remedy, (*path, name, key), key=True)
+            own = {**own, key: inside.mapping[key]}
+            inside = tree.drop(inside, (key,))
+    options = _model(draft, model, inside, (*path, name))
     rest = {key: below for key, below in own.items() if key in architecture.MODIFIERS}
     modifiers = _model(draft, architecture.Modifiers, tree.Node(rest, node.origin, node.keys), path)
     if options is not None and modifiers is not None:

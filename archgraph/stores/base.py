@@ -132,6 +132,15 @@ class Store:
         """The measures that a store with these options offers."""
         return cls.measures
 
+    @classmethod
+    def verify(cls) -> None:
+        """Look the class over as it is registered.
+
+        Raises:
+            PluginError: a verb cannot be described to a model.
+        """
+        verbs(cls)
+
     def start(self) -> None:
         """Write what a new agent begins with. Called once, within the first commit."""
 

@@ -174,7 +174,8 @@ def _schema_of(hint: Any, place: str) -> dict[str, Any]:
         options = [option for option in inner if option is not type(None)]
         if len(options) == 1:
             return _schema_of(options[0], place)
-    raise errors.PluginError(f"{place}: no JSON Schema for the type {hint!r}")
+    told = hint.__name__ if isinstance(hint, type) else str(hint)
+    raise errors.PluginError(f"{place}: no JSON Schema for the type {told}")
 
 
 def _argument_notes(doc: str) -> dict[str, str]:

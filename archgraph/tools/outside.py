@@ -31,8 +31,8 @@ class Unusable(errors.PluginError):
     """
 
     def __init__(self, message: str, remedy: str, *, server: bool = False) -> None:
-        self.message, self.remedy, self.server = message, remedy, server
-        super().__init__(f"{message}; {remedy}")
+        self.message, self.server = message, server
+        super().__init__(f"{message}; {remedy}", remedy)
 
 
 @dataclass(frozen=True, slots=True)

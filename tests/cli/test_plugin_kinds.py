@@ -11,7 +11,11 @@ from archgraph import errors, registry
 from tests import plugins
 from tests.cli import commands
 
-GOOD = '"""A module."""\n\n\nclass Thing:\n    """A thing that works."""\n'
+GOOD = '"""A module."""\n\nfrom {} import {} as Kind\n\n\nclass Thing(Kind):\n    """It works."""\n'
+KINDS = {
+    "stores": ("archgraph.stores.base", "Store"),
+    "operators": ("archgraph.operators.base", "Operator"),
+}
 BROKEN = "raise RuntimeError('no such device')\n"
 
 
@@ -32,7 +36,9 @@ def kind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
             first(kind): "archgraph_good_module:Thing",
         }
     }
-    modules = {"archgraph_broken_module": BROKEN, "archgraph_good_module": GOOD}
+    good = GOOD.format(*KINDS.get(kind, ("typing", "Any")))
+    good = good if kind in KINDS else good.replace("(Kind)", "")
+    modules = {"archgraph_broken_module": BROKEN, "archgraph_good_module": good}
     with plugins.installed(tmp_path / "site", modules, points):
         yield kind
 
