@@ -130,8 +130,20 @@ def read(declared: Declared, given: Mapping[str, Any]) -> tuple[dict[str, Any], 
 
 def shown(declared: Declared, fields: Mapping[str, Any]) -> dict[str, str]:
     """Fields as text, secret ones masked."""
-    secret = {name for name, field in whole(declared).items() if field.secret}
-    return {name: MASK if name in secret else text(value) for name, value in fields.items()}
+    told = whole(declared)
+    secret = {name for name, field in told.items() if field.secret}
+    dates = {name for name, field in told.items() if field.type == "date"}
+    return {
+        name: MASK if name in secret else _day(value) if name in dates else text(value)
+        for name, value in fields.items()
+    }
+
+
+def _day(value: Any) -> str:
+    """A date as it is read; pipelines keep moments, in seconds since 1970."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return text(value)
+    return clock.stamp(value)[:10]
 
 
 def text(value: Any) -> str:

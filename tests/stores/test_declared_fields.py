@@ -8,7 +8,7 @@ import pydantic
 import pytest
 
 from archgraph import clock, errors
-from archgraph.stores import collection
+from archgraph.stores import collection, declared_fields
 from archgraph.tools import base as tools
 from tests.stores import shop
 
@@ -113,3 +113,10 @@ def test_revise_merges_fields_and_dates_what_ends() -> None:
         back = store.revise(record.id, status="active", valid_to=None)
     assert back.expired is None
     assert store.measure("count") == 1
+
+
+def test_a_moment_of_a_pipeline_is_shown_as_a_day() -> None:
+    told = collection.Collection.Options.model_validate({"fields": {"on": "date", "n": "number"}})
+    shown = declared_fields.shown(told.fields, {"on": 1709510400.0, "n": 1709510400.0})
+    assert shown == {"on": "2024-03-04", "n": "1709510400.0"}
+    assert declared_fields.shown(told.fields, {"on": "2024-03"}) == {"on": "2024-03"}
