@@ -39,7 +39,7 @@ def triggers(found: design.Design) -> None:
 
 def step_stores(found: design.Design) -> None:
     """The stores that steps name exist, and their type can do what the operator does."""
-    for _, step, options, path in _steps(found):
+    for _, step, options, path in known_steps(found):
         for option, store in [*options.reads().items(), *options.writes().items()]:
             at = (*path, step.operator, *option.split("."))
             if not _known(found, store, at) or store not in found.types:
@@ -58,7 +58,7 @@ def step_stores(found: design.Design) -> None:
 
 def step_functions(found: design.Design) -> None:
     """The functions of the user's own that steps call can be imported."""
-    for _, step, options, path in _steps(found):
+    for _, step, options, path in known_steps(found):
         for option, target in options.calls().items():
             try:
                 python.function(target, found.offers.folders)
@@ -71,7 +71,7 @@ def step_values(found: design.Design) -> None:
     """What a step takes was made by an earlier one, or is a store; no name means two things."""
     for thread, steps in found.spec.steps.items():
         made: set[str] = set()
-        for _, step, options, path in _steps(found, thread):
+        for _, step, options, path in known_steps(found, thread):
             needed = list(_needed(step, options))
             for at, name in needed:
                 _one(found, thread, name, made, (*path, *at), bool(step.each))
@@ -108,7 +108,7 @@ def _needed(step: architecture.Step, options: base.Options) -> Iterator[tuple[tr
         for each in _names(name):
             yield (step.operator, *option.split(".")), each
     for option, text in options.expressions().items():
-        if "{{" in text or "{%" in text:
+        if ("{{" in text or "{%" in text) and not prompts.syntax_error(text):
             for each in prompts.variables(text):
                 if each not in ("item", "candidates"):
                     yield (step.operator, *option.split(".")), each
@@ -119,19 +119,25 @@ def _needed(step: architecture.Step, options: base.Options) -> Iterator[tuple[tr
 
 def expressions(found: design.Design) -> None:
     """Every expression and every inline template can be parsed."""
-    for _, step, options, path in _steps(found):
+    for _, step, options, path in known_steps(found):
         texts = [((step.operator, *key.split(".")), text, True)
                  for key, text in options.expressions().items()]  # fmt: skip
         texts += [((key,), text, False) for key, text in (("when", step.when), ("each", step.each))
                   if text]  # fmt: skip
         for at, text, inline in texts:
+            bare = text.strip().removeprefix("{{").removesuffix("}}").strip()
+            if not inline and text.strip().startswith("{{"):
+                remedy = f"write `{at[0]}: {bare}`"
+                found.report("template-syntax", "an expression stands bare here", remedy,
+                             (*path, *at))  # fmt: skip
+                continue
             broken = prompts.syntax_error(text if inline else "{{ " + text + " }}")
             if broken:
                 found.report("template-syntax", broken[1], broken[2], (*path, *at))
 
 
 def _useless(found: design.Design, thread: str, steps: list[architecture.Step]) -> None:
-    known = list(_steps(found, thread))
+    known = list(known_steps(found, thread))
     if len(known) < len(steps) or not known or any(each[2].writes() for each in known):
         return
     message = f"{thread!r} writes nothing, so its work is lost"
@@ -139,7 +145,7 @@ def _useless(found: design.Design, thread: str, steps: list[architecture.Step]) 
     found.warn("useless-pipeline", message, remedy, ("threads", thread), key=True)
 
 
-def _steps(
+def known_steps(
     found: design.Design, only: str = ""
 ) -> Iterator[tuple[str, architecture.Step, base.Options, tree.Path]]:
     """The steps whose place in the file is known: those of pipelines without broken steps."""

@@ -93,7 +93,7 @@ CODES = {
     "needs-thread": "a verb that calls a thread, of a tool that names none",
     "no-thread": "a key for calls of threads beside a verb that calls none",
     "ask-cycle": "threads that ask each other in a circle without a bound on the waiting",
-    "unknown-field": "a field that an event or a message does not have, or a value that it never takes",
+    "unknown-field": "a field that an event or message lacks, or a value that it never takes",
     "undeclared-field": "a field that is set and probably misspelt",
     "unshown-choice": "records that a model chooses from and is not shown",
     "rule-tool": "a tool rule or `until` that names a tool which the thread does not have",

@@ -195,11 +195,19 @@ def _one(path: Path, each: Mapping[str, Any], model: type, data: Any) -> Complai
         return Complaint("wrong-type", f"this is {kind_of(value)}", f"give {shape}", path)
     code = "wrong-type" if kind in _KINDS else "wrong-value"
     if kind.startswith(("value_error", "assertion_error")):
-        text = str(context.get("error", each["msg"]))
-        return Complaint(code, text, "correct it", path)
+        return _refusal(code, str(context.get("error", each["msg"])), path, value)
     if _KINDS.get(kind) == "a whole number" and isinstance(value, float) and value.is_integer():
         return Complaint("wrong-value", f"this is {kind_of(value)}", "give a smaller number", path)
     return Complaint(code, f"this is {kind_of(value)}", f"give {_wanted(each)}", path)
+
+
+def _refusal(code: str, text: str, path: Path, value: Any) -> Complaint:
+    """What a validator says: `message; remedy`, at the key that it names first."""
+    message, _, remedy = text.rpartition("; ")
+    named = re.match(r"`(\w+)`", text)
+    key = named is not None and isinstance(value, dict) and named[1] in value
+    at = (*path, named[1]) if named is not None and key else path
+    return Complaint(code, message or text, remedy if message else "correct it", at, key=key)
 
 
 def _choices(each: Mapping[str, Any]) -> list[str]:

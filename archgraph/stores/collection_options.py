@@ -111,6 +111,8 @@ class Options(base.Options):
         for kind in ("text", "vector"):
             if kind in self.retrieval.features and kind not in self.index:
                 raise ValueError(f"the feature {kind!r} needs `index` to hold {kind!r}")
+            if kind in self.retrieval.sources and kind not in self.index:
+                raise ValueError(f"the source {kind!r} needs `index` to hold {kind!r}")
         return self
 
     @pydantic.model_validator(mode="after")

@@ -30,7 +30,7 @@ def test_a_good_one_has_no_problems(tmp_path: Path) -> None:
         ("of: said", "of: siad", "unknown-value", 'did you mean "said"'),
         ("items: found", "items: fuond", "unknown-value", 'did you mean "found"'),
         ("to: facts", "to: fatcs", "unknown-name", 'did you mean "facts"'),
-        ("to: facts", "to: window", "", ""),
+        ("to: facts", "to: window", "wrong-kind", "write into recall"),
         ("store: recall", "store: recal", "unknown-name", 'did you mean "recall"'),
         ("since: last_run", "since: yesterday", "wrong-value", "last_run"),
         ("fact: text", "fact: txet", "wrong-value", "text"),
@@ -173,3 +173,47 @@ def test_a_changed_step_is_a_difference(tmp_path: Path) -> None:
     ).plan
     assert one.digest != other.digest
     assert diff  # the words of it are tested with the other differences
+
+
+SETS = "      - {write: {to: facts, items: found, set: {valid_from: now}}}\n"
+CHOSEN = (
+    "      - {read: facts, as: known}\n"
+    "      - {extract: {prompt: ask.jinja2, of: [known, said], one: true, "
+    "fields: {which: {some_of: known}}}, as: verdict}\n"
+    "      - {forget: {in: facts, items: verdict.which}}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("steps", "old", "new", "code", "says"),
+    [
+        (
+            SETS,
+            "valid_from: now",
+            "validfrom: now",
+            "undeclared-field",
+            'did you mean "valid_from"',
+        ),
+        (SETS, "valid_from: now", "mood: calm", "", ""),
+        (SETS, "set: {valid_from: now}", "mode: append", "wrong-value", "`mode` says"),
+        (CHOSEN, "of: [known, said]", "of: said", "unshown-choice", "add known to `of`"),
+        (CHOSEN, "of: [known, said]", "of: [known.x, said]", "", ""),
+        (SETS, "role: user", "rol: user", "unknown-field", 'did you mean "role"'),
+        (
+            SETS,
+            ", as: said",
+            ", as: said, when: '{{ thread }}'",
+            "template-syntax",
+            "`when: thread`",
+        ),
+        (SETS, "where: {role: user}}, as: said", "as: said}", "unknown-key", "beside `read:`"),
+    ],
+)
+def test_what_would_come_to_nothing_is_told(
+    tmp_path: Path, steps: str, old: str, new: str, code: str, says: str
+) -> None:
+    whole = piped.READ + piped.EXTRACT + steps
+    assert old in whole
+    found = [p for p in problems(tmp_path, whole.replace(old, new, 1)) if "never" not in p.code]
+    assert [p.code for p in found] == ([code] if code else []), [str(p) for p in found]
+    assert says in "".join(map(str, found))
