@@ -16,7 +16,7 @@ from __future__ import annotations
 import functools
 import re
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -208,10 +208,7 @@ def evaluate(expression: str, values: Mapping[str, Any]) -> Any:
     import jinja2
 
     try:
-        found = _expression(expression)(**values)
-        if isinstance(found, jinja2.Undefined):
-            str(found)  # raises, and says what is undefined
-        return found
+        return _defined(_expression(expression)(**values))
     except jinja2.TemplateError as error:
         raise errors.TemplateError(f"`{expression}` cannot be computed: {error}") from error
     except (TypeError, ValueError, ArithmeticError, LookupError) as error:
@@ -253,6 +250,20 @@ def prose(source: str) -> list[tuple[int, str]]:
 
 
 # Private functions
+
+
+def _defined(value: Any) -> Any:
+    """A value in full: what filters would give one by one is a list, and nothing is undefined."""
+    import jinja2
+
+    if isinstance(value, jinja2.Undefined):
+        str(value)  # raises, and says what is undefined
+    if isinstance(value, Mapping):
+        for part in value.values():
+            _defined(part)
+    elif isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        return [_defined(part) for part in value]
+    return value
 
 
 def _line_of(error: BaseException) -> str:

@@ -125,12 +125,12 @@ def complaint(given: Any, wanted: Schema) -> str:
     from archgraph import errors
     from archgraph.tools import base as tools
 
-    if "items" in wanted["properties"] and isinstance(given, Mapping):
+    many = wanted["properties"].get("items", {}).get("items", {})
+    if "properties" in many and isinstance(given, Mapping):
         listed = given.get("items")
         if not isinstance(listed, list):
             return "`items` must be a list"
-        inner = wanted["properties"]["items"]["items"]
-        found = (complaint(each, inner) for each in listed)
+        found = (complaint(each, many) for each in listed)
         return next((f"item {n}: {text}" for n, text in enumerate(found, 1) if text), "")
     if not isinstance(given, Mapping):
         return "an object was expected"

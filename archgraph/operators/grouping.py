@@ -11,6 +11,7 @@ from typing import Any
 import pydantic
 
 from archgraph.operators import base
+from archgraph.stores import filters
 
 
 class Group(base.Operator):
@@ -23,7 +24,7 @@ class Group(base.Operator):
         """The collection."""
         kinds: base.Names = pydantic.Field(default=[])
         """Kinds of link that count; all unless given."""
-        where: dict[str, Any] = pydantic.Field(default={})
+        where: filters.Where = pydantic.Field(default={})
         """Fields that the members which are given must have; others only lead from one to the
         next."""
         least: int = pydantic.Field(default=2, gt=0)

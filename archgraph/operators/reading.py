@@ -9,6 +9,7 @@ import pydantic
 
 from archgraph.operators import base, values
 from archgraph.stores import base as stores
+from archgraph.stores import filters
 from archgraph.stores import retrieval as ranking
 
 
@@ -28,7 +29,7 @@ class Read(base.Operator):
         """Only so many of the newest."""
         most: int | None = pydantic.Field(default=None, gt=0)
         """With `since: last_run`: so many at once, the oldest; a run for the rest follows."""
-        where: dict[str, Any] = pydantic.Field(default={})
+        where: filters.Where = pydantic.Field(default={})
         """Fields that a record must have: a value, or a list of allowed ones; `{{ }}` is filled
         in."""
         ids: str = ""
@@ -110,7 +111,7 @@ class Retrieve(base.Operator):
         which `{{ }}` is filled in. Each text of a list is looked for, and found once."""
         k: int = pydantic.Field(default=5, gt=0, le=200)
         """Records a query."""
-        where: dict[str, Any] = pydantic.Field(default={})
+        where: filters.Where = pydantic.Field(default={})
         """Fields that a record must have: a value, or a list of allowed ones; `{{ }}` is filled
         in."""
         retrieval: ranking.Retrieval | None = None

@@ -14,7 +14,7 @@ import pydantic
 from archgraph.operators import asking, base, values
 from archgraph.operators import fields as typed
 from archgraph.stores import base as stores
-from archgraph.stores import conflict
+from archgraph.stores import conflict, filters
 from archgraph.stores import retrieval as ranking
 
 Decision = Literal["add", "update", "merge", "invalidate", "delete", "link", "noop"]
@@ -42,7 +42,7 @@ class Resolve(base.Operator):
         """The item; that of `each` unless given."""
         k: int = pydantic.Field(default=5, gt=0, le=50)
         """Candidates that are looked up."""
-        where: dict[str, Any] = pydantic.Field(default={})
+        where: filters.Where = pydantic.Field(default={})
         """Fields that a candidate must have; `{{ }}` is filled in."""
         retrieval: ranking.Retrieval | None = None
         """How candidates are ranked, if not as the collection says."""

@@ -24,6 +24,8 @@ ENVELOPE = ("importance", "strength", "valid_from", "valid_to", "status")
 """Parts of the envelope that an item may set when it is written."""
 DATES = ("valid_from", "valid_to")
 _TEXTS = ("content", "text", "fact", "note", "memory", "statement", "thought", "insight", "summary")
+_CALENDAR = 253_402_300_800.0
+"""Seconds from 1970 to the end of the year 9999, behind which there are no dates."""
 MOST_SOURCES = 50
 """Ids that `derived_from` keeps of a record made of many."""
 
@@ -129,7 +131,7 @@ def moment(value: Any) -> float | None:
     if value is None or isinstance(value, bool) or value == "":
         return None
     if isinstance(value, int | float):
-        return float(value)
+        return float(value) if abs(value) < _CALENDAR else None
     try:
         return clock.parse_moment(str(value))
     except ValueError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -9,7 +10,7 @@ import pydantic
 
 from archgraph import errors
 from archgraph.operators import base, values
-from archgraph.stores import forgetting
+from archgraph.stores import filters, forgetting
 from archgraph.stores import retrieval as ranking
 
 
@@ -170,7 +171,7 @@ class Near(pydantic.BaseModel):
 
     k: int = pydantic.Field(default=1, gt=0, le=50)
     """Records for each text: the best ones."""
-    where: dict[str, Any] = pydantic.Field(default={})
+    where: filters.Where = pydantic.Field(default={})
     """Fields that they must have: a value, or a list of allowed ones."""
     retrieval: ranking.Retrieval | None = None
     """How they are ranked, if not as the collection says; its `floor` bounds how far they are."""
@@ -320,8 +321,11 @@ def _ends(store: Any, value: Any, near: Near | None) -> list[str]:
 
 def _number(name: str, value: Any) -> float | None:
     try:
-        return None if value in (None, "") else float(value)
-    except (TypeError, ValueError):
+        number = None if value in (None, "") else float(value)
+        if number is None or math.isfinite(number):
+            return number
+        raise ValueError(value)
+    except (TypeError, ValueError, OverflowError):
         raise errors.ToolError(f"{name} must be a number, not {str(value)[:40]!r}") from None
 
 

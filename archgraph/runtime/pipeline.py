@@ -138,12 +138,23 @@ def _find(bench: benches.Bench, thread: plans.ThreadPlan, step: int, item: int) 
         if item or not present.when or bench.true(present.when):
             if not present.each:
                 return Place(step)
-            listed = list(bench.value(present.each) or [])
+            listed = _each(bench.value(present.each))
             if item < len(listed):
                 bench.item, bench.place = listed[item], f"{step}.{item}"
                 return Place(step, item, len(listed))
         step, item = step + 1, 0
     return None
+
+
+def _each(value: Any) -> list[Any]:
+    """The items of `each`; one record is a list of one."""
+    if isinstance(value, list | tuple):
+        return list(value)
+    if isinstance(value, Mapping):
+        return [value] if value else []
+    if value in (None, "", False):
+        return []
+    raise errors.ToolError(f"`each` takes a list, and this is {str(value)[:60]!r}")
 
 
 def _keep(bench: benches.Bench, step: plans.StepPlan, place: Place, result: Any) -> None:

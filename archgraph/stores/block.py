@@ -52,6 +52,33 @@ class Block(base.Store):
                 raise ValueError(f"`text` has {size} characters and `limit` is {limit}")
             return self
 
+        @pydantic.field_validator("schema_")
+        @classmethod
+        def _of_fields(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
+            fields = {} if schema is None else schema.get("properties")
+            if not isinstance(fields, dict) or not all(
+                isinstance(part, dict) for part in fields.values()
+            ):
+                raise ValueError("`properties` must map each field to its own schema")
+            required = (schema or {}).get("required", [])
+            if not isinstance(required, list) or not all(isinstance(x, str) for x in required):
+                raise ValueError("`required` must be a list of field names")
+            return schema
+
+        @pydantic.model_validator(mode="after")
+        def _shaped(self) -> Block.Options:
+            if self.schema_ is not None:
+                try:
+                    tools.check_arguments(tools.parse_arguments(self.begins), self.schema_)
+                except errors.ToolError as error:
+                    raise ValueError(f"`text` does not fit `schema`: {error}") from None
+            return self
+
+        @property
+        def begins(self) -> str:
+            """What it holds when an agent begins."""
+            return self.text or ("{}" if self.schema_ is not None else "")
+
         def token_cap(self) -> int:
             """Tokens of the full block with its frame."""
             return self.text_cap() + 40 + len(self.description) // CHARACTERS_PER_TOKEN
@@ -68,7 +95,7 @@ class Block(base.Store):
 
     def start(self) -> None:
         """Write the first text."""
-        self.put(self.options.text or ("{}" if self.options.schema_ else ""))
+        self.put(self.options.begins)
 
     @property
     def text(self) -> str:

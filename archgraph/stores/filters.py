@@ -8,10 +8,45 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from typing import Annotated, Any, TypedDict
+
+import pydantic
 
 from archgraph import clock, errors
 from archgraph.storage import records
+
+_MOST = 2**63 - 1
+"""The greatest whole number that a file holds."""
+
+
+def allowed(name: str, wanted: Any) -> list[Any]:
+    """The values of which a field must have one, from a value or a list of them.
+
+    Raises:
+        ToolError: one is no text, number, true or false.
+    """
+    listed = list(wanted) if isinstance(wanted, list | tuple | set) else [wanted]
+    for each in listed:
+        plain = each is None or isinstance(each, str | float)
+        if not plain and not (isinstance(each, int) and abs(each) <= _MOST):
+            raise errors.ToolError(
+                f"`where.{name}` compares a field with {str(each)[:60]!r}; "
+                "it must be a text, a number, true or false, or a list of these"
+            )
+    return listed
+
+
+def _comparable(where: dict[str, Any]) -> dict[str, Any]:
+    for name, wanted in where.items():
+        try:
+            allowed(name, wanted)
+        except errors.ToolError as error:
+            raise ValueError(str(error)) from None
+    return where
+
+
+Where = Annotated[dict[str, Any], pydantic.AfterValidator(_comparable)]
+"""Fields that a record must have, as a file gives them: a value, or a list of allowed ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +86,9 @@ class Filter:
         parts: list[str] = []
         values: list[Any] = []
         for name, wanted in self.where.items():
-            allowed = wanted if isinstance(wanted, list | tuple | set) else [wanted]
-            parts.append(f"json_extract(fields, ?) IN ({','.join('?' * len(allowed))})")
-            values += [json_path(name), *allowed]
+            known = allowed(name, wanted)
+            parts.append(f"json_extract(fields, ?) IN ({','.join('?' * len(known))})")
+            values += [json_path(name), *known]
         if self.status:
             parts.append(f"status IN ({','.join('?' * len(self.status))})")
             values += self.status

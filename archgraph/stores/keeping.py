@@ -307,6 +307,8 @@ class Keeping(relating.Relating):
         return record
 
     def _added(self, draft: base.Record) -> base.Record:
+        if draft.id and self.backend.get(draft.id) is not None:
+            raise errors.ToolError(f"{self.name} holds a record {draft.id!r} already; update it")
         record = self.backend.add(draft)
         if self._digests is not None:
             self._digests.setdefault(_digest(record.content), record.id)

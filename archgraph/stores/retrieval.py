@@ -58,7 +58,7 @@ class Neighbours(_Part):
 class Seed(_Part):
     """Where a walk along links starts with more or less weight."""
 
-    where: dict[str, Any]
+    where: filters.Where
     """Fields that the record has: a value, or a list of allowed values."""
     weight: float = pydantic.Field(ge=0)
     """What its own score is multiplied with. HippoRAG: 0.05 for passages."""
@@ -136,9 +136,9 @@ class Retrieval(_Part):
     """Fields that the source `key` looks for in the query."""
     neighbours: Neighbours = Neighbours()
     """How a found utterance raises those around it, where no `features` are given."""
-    where: dict[str, Any] = {}
+    where: filters.Where = {}
     """Fields that a record must have: a value, or a list of allowed values."""
-    keep: dict[str, Any] = {}
+    keep: filters.Where = {}
     """Fields that a result must have; a candidate without them may still lead to others."""
     valid: Literal["any", "now"] = "any"
     """`now`: only what is true at present, by `valid_from` and `valid_to`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import re
 import types
 import typing
@@ -147,6 +148,8 @@ def _mistyped(value: Any, schema: Mapping[str, Any]) -> str:
     kind = schema.get("type")
     if not isinstance(kind, str) or kind not in _ACCEPTED:
         return ""  # a server's schema may say it in other ways; the server looks for itself
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"must be a number, not {value}"
     if isinstance(value, float) and kind == "integer" and value.is_integer():
         return ""
     wrong_bool = isinstance(value, bool) and kind != "boolean"

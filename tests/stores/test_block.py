@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -186,3 +188,23 @@ def test_merge_keeps_the_others_lines_through_a_second_rewrite() -> None:
         write("main", "rewrite", "a\nb\nmine")
         write("main", "rewrite", "a\nb\nmine again")
         assert set(human.text.split("\n")) == {"a", "b", "from them", "mine again"}
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"text": '{"age": "old"}'}, "argument 'age' must be of type integer"),
+        ({"text": "plain words"}, "does not fit `schema`"),
+        ({"schema": {"properties": {"age": 1}}}, "`properties` must map each field"),
+        ({"schema": {"properties": 3}}, "`properties` must map each field"),
+        ({"schema": {"type": "object"}}, "`properties` must map each field"),
+        ({"schema": {"properties": {}, "required": ["age"]}}, "missing argument 'age'"),
+        ({"schema": {"properties": {}, "required": 1}}, "`required` must be a list"),
+    ],
+)
+def test_a_first_text_that_does_not_fit_is_told_before_an_agent_opens(
+    options: dict[str, object], says: str
+) -> None:
+    given = {"schema": {"properties": {"age": {"type": "integer"}}}, **options}
+    with pytest.raises(pydantic.ValidationError, match=re.escape(says)):
+        block.Block.Options.model_validate(given)
