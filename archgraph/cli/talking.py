@@ -41,6 +41,8 @@ def send(who: options.Who, text: str, approve: bool, as_json: bool, quiet: bool)
     With an architecture the agent lives only for this message, unless --agent names a file. With
     an agent's file, the conversation goes on there. `-` reads the text from standard input.
     """
+    from archgraph.storage import journal
+
     said = sys.stdin.read() if text == "-" else text
     if not said.strip():
         raise errors.InputError("the message is empty: there is nothing to send")
@@ -52,6 +54,7 @@ def send(who: options.Who, text: str, approve: bool, as_json: bool, quiet: bool)
 
     with who.open() as opened:
         opened.world.approve = asked
+        behind = journal.failures(opened.db)
         try:
             turn = opened.send(said)
             code = _answer(turn, opened, as_json=as_json, quiet=quiet)
@@ -60,6 +63,7 @@ def send(who: options.Who, text: str, approve: bool, as_json: bool, quiet: bool)
                 screen.Screen(err=True).line(f"({told}; --approve gives it)", "warn")
             if opened.db.path != ":memory:":
                 opened.work()
+                code = _behind(journal.failures(opened.db)[len(behind) :]) or code
         except KeyboardInterrupt:
             return stopped(opened)
     return code
@@ -126,6 +130,7 @@ def feed(
     so a feed that was stopped goes on when it is started again.
     """
     from archgraph import api
+    from archgraph.storage import journal
 
     rows = api.read_transcript(file)
     place = who.source if api.is_agent(who.source) else who.kept
@@ -138,7 +143,7 @@ def feed(
     moving = None if api.is_agent(place) else _clock(clock, rows)
     with who.open(clock=moving) as opened:
         told = _Progress(len(rows), quiet=quiet or as_json)
-        before = api.spent(opened)
+        before, behind = api.spent(opened), journal.failures(opened.db)
         try:
             with told:
                 fresh = api.feed(opened, rows, mode=mode, told=told)
@@ -149,7 +154,8 @@ def feed(
         except _ModelGone:
             fresh = told.fresh
         told.spent = [now - then for now, then in zip(api.spent(opened), before, strict=True)]
-        return _fed(told, fresh, len(rows), str(place), as_json=as_json, quiet=quiet)
+        code = _fed(told, fresh, len(rows), str(place), as_json=as_json, quiet=quiet)
+        return _behind(journal.failures(opened.db)[len(behind) :]) or code
 
 
 def _clock(wanted: str | None, rows: Sequence[api.Row]) -> Clock:
@@ -182,6 +188,16 @@ def _fed(told: _Progress, fresh: int, total: int, place: str, *, as_json: bool, 
             err.line(f"Stopped after {told.done:,} rows: {_IN_A_ROW} turns in a row failed.")
         return FAILED
     return 0
+
+
+def _behind(failed: Sequence[str]) -> int:
+    """Tell of background runs that failed: no turn shows them."""
+    if not failed:
+        return 0
+    err = screen.Screen(err=True)
+    runs = screen.plural(len(failed), "run")
+    err.line(err.style(f"{runs} in the background failed; ", "bad") + f"the first: {failed[0]}")
+    return FAILED
 
 
 class _ModelGone(Exception):

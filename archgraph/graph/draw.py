@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from archgraph.graph import budget, build, contrast, picture, plan, scene, wording
+from archgraph.graph import budget, build, contrast, picture, plan, scene, tool_rules, wording
 from archgraph.graph import mermaid as charts
 
 _WIDTH = 96
@@ -73,11 +73,29 @@ def _thread(built: plan.Plan, thread: plan.ThreadPlan) -> list[str]:
         return [*lines, *_part("due", due or ["never"], "; "), *_steps(built, thread)]
     shown = [wording.item(each) for each in thread.context]
     lines += _part("prompt", [thread.prompt])
-    lines += _part("due", due or ["never"], "; ")
+    lines += _part("due", [*due, *_callers(built, thread)] or ["never"], "; ")
     lines += _part("sees", shown or ["nothing but its own run"])
     lines += _part("log", [thread.log])
     lines += _part("goes on", [wording.heartbeat(thread.heartbeat)])
-    return [*lines, *_tools(built, thread)]
+    return [*lines, *_tools(built, thread), *_rules(thread)]
+
+
+def _callers(built: plan.Plan, thread: plan.ThreadPlan) -> list[str]:
+    """Who asks the thread, or tells it something, so that it needs no trigger."""
+    return [
+        f"when {other.name} calls {name}"
+        for other in built.threads.values()
+        for name in other.tools
+        if thread.name in built.tools[name].threads
+    ]
+
+
+def _rules(thread: plan.ThreadPlan) -> list[str]:
+    """The order in which tools may be called, as the model is told it."""
+    lines = tool_rules.describe(thread.heartbeat.rules).split("\n")
+    told = [line.removeprefix("- ") for line in lines]
+    heads = ["  rules      ", *[" " * 13] * len(told)]
+    return [head + line for head, line in zip(heads, told, strict=False)] if told[0] else []
 
 
 def _part(title: str, words: Sequence[str], between: str = ", ") -> list[str]:

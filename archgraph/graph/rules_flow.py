@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from archgraph.graph import build, design, plan
+from archgraph import prompts
+from archgraph.graph import build, design, plan, rules_pipelines
 from archgraph.spec import tree
 
 _DAMPED = ("pressure", "evicted", "opened", "case_end")
@@ -47,6 +48,7 @@ def overflow_cycles(found: design.Design, built: plan.Plan) -> None:
 def unread_and_unwritten(found: design.Design, built: plan.Plan) -> None:
     """A store is both written and read, or it is of no use."""
     read, written = _used(found, built)
+    read |= _counted(found)
     for name in found.types:
         path: tree.Path = ("stores", name)
         if name not in read and name not in written:
@@ -112,9 +114,7 @@ def _causing(built: plan.Plan, trigger: plan.TriggerPlan) -> Iterable[tuple[str,
                 yield other.name, _steps(other)
 
 
-def _callers(
-    built: plan.Plan, name: str
-) -> Iterable[tuple[plan.ThreadPlan, plan.ToolPlan]]:
+def _callers(built: plan.Plan, name: str) -> Iterable[tuple[plan.ThreadPlan, plan.ToolPlan]]:
     """The threads that may call a thread, and by which tool."""
     for thread in built.threads.values():
         for tool in thread.tools:
@@ -165,6 +165,15 @@ def _used(found: design.Design, built: plan.Plan) -> tuple[set[str], set[str]]:
                 read.add(target)
                 written |= {name} if target in written else set()
     return read, written
+
+
+def _counted(found: design.Design) -> set[str]:
+    """The stores of which a template or an expression asks how many records there are."""
+    texts = [each.source for each in found.templates.values() if not each.missing]
+    for _, step, options, _ in rules_pipelines.known_steps(found):
+        texts += options.expressions().values()
+        texts += ["{{ " + each + " }}" for each in (step.when, step.each) if each]
+    return {each.name for text in texts for each in prompts.attributes(text, "counts")}
 
 
 def _begins_full(found: design.Design, name: str) -> bool:

@@ -245,6 +245,12 @@ def events(
     ]
 
 
+def failures(db: database.Database) -> list[str]:
+    """The runs in the background that failed so far: thread and reason, oldest first."""
+    found = events(db, "name = 'run.failed' AND turn IS NULL")
+    return [f"{each.payload['thread']}: {each.payload['reason']}" for each in found]
+
+
 def pack(rows: Sequence[int]) -> str:
     """Row numbers as text, runs shortened: `3-9,12`."""
     parts: list[list[int]] = []

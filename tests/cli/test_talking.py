@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli import commands
+from tests.runtime import test_pipelines
 
 
 def test_send_to_an_architecture_keeps_nothing(
@@ -38,6 +39,20 @@ def test_send_reads_standard_input(tmp_path: Path) -> None:
     arguments = ("send", "memgpt", "-", "--model", model, "--agent", file)
     assert commands.invoke(*arguments, said="line 1\nline 2\n").stdout == "heard\n"
     assert "line 1\nline 2" in commands.invoke("journal", file, "--turn", "1").stdout
+
+
+def test_a_background_run_that_failed_is_told(tmp_path: Path) -> None:
+    """No turn shows it; send and feed end with the code for failures."""
+    due = "    triggers: [{every: 1, of: main.turn, mode: background}]\n    steps:\n"
+    wrong = "      - {write: {to: facts, content: '{{ said[0].nothing }}'}}\n"
+    file = str(test_pipelines.write(tmp_path, test_pipelines.READ + wrong, due))
+    agent, rows = str(tmp_path / "a.db"), tmp_path / "rows.jsonl"
+    sent = commands.invoke("send", file, "Hello.", "--agent", agent, code=3)
+    assert sent.stdout and "1 run in the background failed; the first: digest: " in sent.stderr
+    assert "step 2, write" in sent.stderr
+    rows.write_text('{"text": "a"}\n{"text": "b"}\n', "utf-8")
+    fed = commands.invoke("feed", agent, str(rows), code=3)
+    assert fed.stdout.startswith("2 rows: 2 new") and "2 runs in the background" in fed.stderr
 
 
 @pytest.mark.parametrize("approve", [True, False])

@@ -258,3 +258,9 @@ def test_text_names_everything(tmp_path: Path) -> None:
 )
 def test_triggers_are_told_as_people_say_them(trigger: plans.TriggerPlan, words: str) -> None:
     assert wording.trigger(trigger) == words
+
+
+def test_text_tells_who_calls_a_thread_and_in_which_order() -> None:
+    shown = draw.text(compiling.compile(load.load("blackboard")).plan)
+    assert "due        when control calls turn_to_lookup" in shown
+    assert "rules      Your first call must be next_bid." in shown

@@ -217,3 +217,18 @@ def test_what_would_come_to_nothing_is_told(
     found = [p for p in problems(tmp_path, whole.replace(old, new, 1)) if "never" not in p.code]
     assert [p.code for p in found] == ([code] if code else []), [str(p) for p in found]
     assert says in "".join(map(str, found))
+
+
+def test_a_store_that_is_only_counted_is_read(tmp_path: Path) -> None:
+    """As a counter of days, for example."""
+    step = "      - {write: {to: days, content: a day}}\n"
+    used = "      - {write: {to: profile, content: 'day {{ counts.days }}'}}\n"
+
+    def told(steps: str) -> list[str]:
+        file = piped.write(tmp_path, steps)
+        text = file.read_text().replace("tools:", "  days: {type: collection}\ntools:", 1)
+        file.write_text(text)
+        return [p.path for p in check.check(file) if p.code == "never-read"]
+
+    assert told(step) == ["stores.days"]
+    assert told(step + used) == []
