@@ -57,5 +57,6 @@ def _tell(package: str, target: Path) -> None:
     out.line("\nNow:", "dim")
     out.line(f"  cd {target}")
     out.line("  pip install --no-deps --editable .")
-    out.line("  python -m pytest")
+    name = f"Test{plugin_files.class_name(module)}"
+    out.line(f"  python -m archgraph.testing tests/test_{module}.py:{name}")
     out.line(f"  archgraph chat example/{module}_example.yaml")

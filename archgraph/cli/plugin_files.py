@@ -114,18 +114,19 @@ Your notes so far:
 README = """\
 # @package@
 
-A memory type for [archgraph](https://pypi.org/project/archgraph/): `type: @module@`.
+A memory type for archgraph: `type: @module@`.
 
-    pip install --editable .            # where archgraph is installed
+    pip install --no-deps --editable .  # where archgraph is installed
     archgraph list plugins              # names it, with its package and module
-    python -m pytest                    # its promises: archgraph's conformance suite
-    python -m archgraph.testing @module@:@Class@     # the same as a table
+    python -m archgraph.testing tests/test_@module@.py:Test@Class@   # its promises, as a table
+    python -m pytest                    # the same as tests (pip install pytest hypothesis)
     archgraph check example/@module@_example.yaml
     archgraph chat example/@module@_example.yaml
 
 The type is `src/@module@/__init__.py`: its `Options` are its keys in YAML, its methods marked
-`@base.verb` what a tool can do. Change both, and the tests tell which promise breaks. While it is
-installed as editable, no new installation is needed.
+`@base.verb` what a tool can do. Change both, and the tests tell which promise breaks. `write` in the
+tests says how a text gets into the store; change it along. While it is installed as editable, no
+new installation is needed.
 """
 
 FILES = {
@@ -139,11 +140,15 @@ FILES = {
 """Text by path, with the names of the plugin to be filled in."""
 
 
+def class_name(module: str) -> str:
+    """What the class of a module is called."""
+    return "".join(word.capitalize() for word in module.split("_"))
+
+
 def made(package: str) -> dict[str, str]:
     """The files of a plugin by path; `package` is its name with hyphens."""
     module = package.replace("-", "_")
-    name = "".join(word.capitalize() for word in module.split("_"))
-    names = {"@package@": package, "@module@": module, "@Class@": name}
+    names = {"@package@": package, "@module@": module, "@Class@": class_name(module)}
     found = {}
     for path, text in FILES.items():
         for mark, word in names.items():

@@ -14,6 +14,10 @@ from archgraph.stores import base
 
 _CUT = "cut with `base.cut(text, cap, self.context.count)`"
 _BEFORE = "check every limit first and raise errors.ToolError, then write"
+_ROOM = (
+    "make room or refuse before the write; an option that bounds something else than records "
+    "needs another name than `capacity`"
+)
 _NUMBERS = "say in the ToolError what was given and what the limit is, in numbers"
 MANY = 60
 """Writes after which a store without a bound would be over its cap."""
@@ -138,7 +142,7 @@ class Bounds(kit.Ground):
             told = str(limit) in str(refusal).replace(",", "")
             kit.must(told, f"the refusal does not say the limit of {limit}: {refusal}")
 
-    @kit.check("limits", "make room or refuse before the write", "`capacity`")
+    @kit.check("limits", _ROOM, "`capacity`")
     def test_its_capacity_holds(self, tmp_path: Path) -> None:
         """It never holds more than `capacity` records."""
         with self._agent(tmp_path) as (db, store):

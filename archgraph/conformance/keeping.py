@@ -11,6 +11,10 @@ from archgraph.storage import database
 from archgraph.stores import base
 
 _RECORDS = "keep all state in `self.records`, and none in the object"
+_WRITING = (
+    "in a subclass of testing.StoreContract, override `write(self, store, i)` so that it writes "
+    "`self.text(i)` (about 80 characters), and `options` where the defaults are too small for it"
+)
 _FORGET = "drop everything that is cached from the records in `refresh()`"
 
 
@@ -18,6 +22,11 @@ class Keeping(kit.Ground):
     """A store keeps what was committed, and nothing else."""
 
     # Beginnings
+
+    @kit.check("beginning", _WRITING)
+    def test_the_suite_can_write_to_it(self, tmp_path: Path) -> None:
+        """The suite can write to it."""
+        kit.must(not self._unwritable(), self._unwritable())
 
     @kit.check("beginning", "read and write nothing in `__init__`; write first contents in `start`")
     def test_opening_writes_nothing(self, tmp_path: Path) -> None:

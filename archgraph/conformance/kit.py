@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import tempfile
 import unittest
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from archgraph import clock, errors, registry
+from archgraph.conformance import footing
 from archgraph.llm import embedders
 from archgraph.storage import database
 from archgraph.stores import base
@@ -42,6 +44,8 @@ TEXTS = (
     'NEAR("a" b) AND * ^ {c}: \\ %s {{ braces }}',
 )
 """What the texts of the suite hold: accents, quotes, other scripts, emoji, syntax of queries."""
+WRITABLE = "test_the_suite_can_write_to_it"
+"""The check without which most others mean nothing."""
 
 
 class NotApplicable(unittest.SkipTest):
@@ -77,8 +81,10 @@ def check(group: str, remedy: str, *needs: str) -> Callable[[Callable[..., None]
             except NotApplicable:
                 raise
             except Fault as fault:
+                self._needs_writing(method.__name__, bool(given or named))
                 raise Fault(f"{group}: {fault}. Remedy: {remedy}") from None
             except Exception as error:
+                self._needs_writing(method.__name__, bool(given or named))
                 raise Fault(
                     f"{group}: {type(error).__name__}: {error}: raised where the type may raise "
                     f"nothing ({method.__name__}). Remedy: {remedy}"
@@ -137,6 +143,7 @@ class Ground:
     store_type: ClassVar[type[base.Store]]
     options: ClassVar[Mapping[str, Any]] = {}
     lost: ClassVar[frozenset[str]] = frozenset()
+    _why_not: ClassVar[str]
 
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)
@@ -197,7 +204,8 @@ class Ground:
 
     def write(self, store: Any, i: int) -> None:
         """Write the i-th thing; by default through a verb that takes one text."""
-        name, argument = _way_to_write(type(store))
+        name, argument = footing.way(type(store)) or ("", "")
+        must(name, footing.NO_WAY)
         getattr(store, name)(**{argument: self.text(i)})
 
     def text(self, i: int) -> str:
@@ -235,6 +243,19 @@ class Ground:
         return self.store_type(name, self.store_type.Options(**self.options), context)
 
     # For the checks
+
+    def _unwritable(self) -> str:
+        """Why the suite cannot write to the type; empty if it can. Tried once."""
+        if "_why_not" not in vars(type(self)):
+            with tempfile.TemporaryDirectory(prefix="archgraph-contract-") as folder:
+                why = footing.unwritable(lambda: self._agent(Path(folder)), self.write)
+            type(self)._why_not = why
+        return type(self)._why_not
+
+    def _needs_writing(self, name: str, agent: bool) -> None:
+        """Leave a failed check to the one that tells why nothing can be written."""
+        if agent and name != WRITABLE and self._unwritable():
+            raise NotApplicable(f"the suite cannot write to it, as {WRITABLE} says")
 
     @contextlib.contextmanager
     def _agent(self, folder: Path, name: str = "agent.db") -> Iterator[tuple[Any, Any]]:
@@ -314,7 +335,7 @@ class Ground:
     def _given(self, verb: Any) -> dict[str, Any]:
         """What a verb needs at least."""
         return {
-            key: _fitting(verb.parameters["properties"][key], self.argument(key))
+            key: footing.fitting(verb.parameters["properties"][key], self.argument(key))
             for key in verb.parameters["required"]
         }
 
@@ -369,24 +390,3 @@ def lost_of(kind: type[base.Store], options: Mapping[str, Any]) -> frozenset[str
         return frozenset()
     told = set(registry.get("backends", str(name)).lost)
     return frozenset(each for each, words in LOST.items() if words in told)
-
-
-def _way_to_write(kind: type[base.Store]) -> tuple[str, str]:
-    """A writing verb with one required text, and the name of that argument."""
-    ways = {}
-    for name, verb in base.verbs(kind).items():
-        needed = verb.parameters["required"]
-        if verb.writes and len(needed) == 1 and needed[0] != "id":
-            schema = verb.parameters["properties"][needed[0]]
-            if schema.get("type") == "string" and "enum" not in schema:
-                ways[name] = needed[0]
-    for name in ("insert", "append", *ways):
-        if name in ways:
-            return name, ways[name]
-    raise Fault("override write(): the type has no writing verb with one required text")
-
-
-def _fitting(schema: Mapping[str, Any], value: Any) -> Any:
-    """The value, or one of the right type where a schema wants another."""
-    others = {"integer": 1, "number": 1.0, "boolean": True, "array": [], "object": {}}
-    return schema["enum"][0] if "enum" in schema else others.get(schema["type"], value)

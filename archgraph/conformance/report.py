@@ -113,7 +113,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m archgraph.testing",
         description="Run the conformance suite over a store type and print what it keeps.",
     )
-    parser.add_argument("type", metavar="MODULE:CLASS", help="the store type")
+    parser.add_argument(
+        "type",
+        metavar="MODULE:CLASS",
+        help="the store type, or a StoreContract of it; FILE.py:CLASS is read from a file",
+    )
     parser.add_argument("--options", default="{}", help="the options of the store, as JSON")
     parser.add_argument(
         "--lost", action="append", default=[], choices=sorted(kit.LOST), help="may be repeated"
@@ -127,7 +131,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         parser.error(f"{given.type}: {error}")
     warnings.simplefilter("ignore")  # what a back-end warns of at opening, `check` tells
-    found = run(kind, options, frozenset(given.lost), given.group)
+    if issubclass(kind, kit.Ground):
+        found = run_contract(kind, given.group)
+    else:
+        found = run(kind, options, frozenset(given.lost), given.group)
     if not found.results:
         known = sorted({check.group for check in suite.StoreContract.checks()})
         parser.error(f"--group: there is none of these; known: {', '.join(known)}")
@@ -135,12 +142,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(1 if found.broken else 0)
 
 
-def _find(place: str) -> type[base.Store]:
-    module, colon, name = place.partition(":")
+def _find(place: str) -> type[base.Store] | type[kit.Ground]:
+    module, colon, name = place.rpartition(":")
     if not colon:
         raise ValueError("write it as module:Class")
-    sys.path.insert(0, str(Path.cwd()))
+    folder = Path.cwd()
+    if module.endswith(".py"):
+        folder, module = Path(module).absolute().parent, Path(module).stem
+    sys.path.insert(0, str(folder))
     kind = getattr(importlib.import_module(module), name)
-    if not (isinstance(kind, type) and issubclass(kind, base.Store)):
-        raise TypeError("it is no class over archgraph.stores.base.Store")
+    contract = isinstance(kind, type) and issubclass(kind, kit.Ground)
+    if contract and hasattr(kind, "store_type"):
+        return kind
+    if contract or not (isinstance(kind, type) and issubclass(kind, base.Store)):
+        raise TypeError(
+            "it is no class over archgraph.stores.base.Store, nor a StoreContract of one"
+        )
     return kind

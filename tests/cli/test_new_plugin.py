@@ -50,7 +50,9 @@ def test_its_tests_pass(package: Path) -> None:
 
 
 def test_its_matrix_is_printed(package: Path) -> None:
-    told = run(package, "-m", "archgraph.testing", "diary_notes:DiaryNotes")
+    contract = "tests/test_diary_notes.py:TestDiaryNotes"
+    assert contract in (package / "README.md").read_text()
+    told = run(package, "-m", "archgraph.testing", contract)
     assert ", 0 broken," in told and "durability" in told
 
 

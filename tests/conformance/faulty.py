@@ -637,3 +637,59 @@ class Jotting(Notes):
             with self.context.db.transaction():
                 self.records.add(base.Record(content="looked at", tokens=3))
         return super().render(view)
+
+
+# What the suite cannot write to, or look at, without being told how
+
+
+class Wayless(base.Store):
+    """A verb of two texts, and none of one."""
+
+    Options = Notes.Options
+
+    @base.verb(writes=True)
+    def note(self, text: str, by: str) -> str:
+        """Note what somebody said.
+
+        Args:
+            text: What was said.
+            by: Who said it.
+        """
+        kept = base.cut(f"{by}: {text}", self.options.note_cap, self.context.count)
+        self.records.add(base.Record(content=kept, tokens=self.context.count(kept)))
+        self.wrote()
+        return "Noted."
+
+    def render(self, view: base.View) -> str:
+        text = "\n".join(record.content for record in self.records.select())
+        return base.cut(text, view.cap or self.options.token_cap(), self.context.count)
+
+
+class Refusing(Notes):
+    """Takes numbers only."""
+
+    def take(self, content: str) -> None:
+        if not content.isdigit():
+            raise errors.ToolError("not a number")
+        super().take(content)
+
+
+class Failing(Notes):
+    """Has a mistake in its verb."""
+
+    def take(self, content: str) -> None:
+        raise KeyError("no such key")
+
+
+class Picky(Notes):
+    """Lists what one person said."""
+
+    @base.verb(reads=True)
+    def list(self, of: str, page: int = 0) -> str:
+        """List notes of a person.
+
+        Args:
+            of: Who.
+            page: Page of the list, from 0.
+        """
+        raise errors.ToolError(f"nobody {of!r}")
