@@ -157,6 +157,8 @@ def _remove(
         remedy = "give a value, or delete the line"
         if entries and not origin.line:
             remedy = errors.suggest(key, entries)
+        elif " " in key:  # the rest of a text: `{about: one, and two}`
+            remedy = "put the text before it in quotes: within {} a comma ends a value"
         message = "this has no value, and there is nothing below it to remove"
         merged.report("nothing-to-remove", message, remedy, origin, path)
         return

@@ -234,3 +234,12 @@ def test_files_that_are_none(tmp_path: Path) -> None:
 
 def test_dotted_paths() -> None:
     assert tree.dotted(("threads", "main", "tools", 2)) == "threads.main.tools[2]"
+
+
+def test_a_comma_that_broke_a_text_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(
+        "archgraph: 1\nname: a\nstores:\n  b: {type: block, description: What is known, and more}\n"
+    )
+    (told,) = [p for p in load.read(file).problems if p.code == "nothing-to-remove"]
+    assert (told.line, "in quotes" in told.remedy) == (4, True)
