@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from archgraph import errors, prompts
 from archgraph.graph import design, plan
-from archgraph.spec import merge, tree
+from archgraph.spec import architecture, merge, tree
 
 PIPELINE_NAMES = frozenset({"thread", "now", "counts", "item", "candidates"})
 """What every template of a pipeline sees besides values and stores."""
@@ -66,7 +66,10 @@ def store_names(found: design.Design) -> None:
                 owner = f"thread {path[1]!r}"
                 message = f"{use.name!r} is not shown by the {owner}, whose template this is"
                 remedy = errors.suggest(use.name, allowed)
-                if use.name in found.spec.stores:
+                if use.name in _shown(found, path):
+                    message = f"{use.name!r} is shown as messages, and is no text in a template"
+                    remedy = f"delete {use.name} here; the messages follow the prompt"
+                elif use.name in found.spec.stores:
                     remedy = f"add {use.name} to threads.{path[1]}.context"
                 elif ("stores", use.name) in found.loaded.removed:
                     remedy = f"put it into {{% if {use.name} is defined %}} ... {{% endif %}}"
@@ -106,7 +109,8 @@ def _unknown_part(
 
 def _allowed(found: design.Design, path: tree.Path) -> set[str] | None:
     """The names that a template at a path may use; None where its owner decides."""
-    thread = found.spec.threads.get(str(path[1])) if path[0] == "threads" else None
+    inside = len(path) > 1 and path[0] == "threads"
+    thread = found.spec.threads.get(str(path[1])) if inside else None
     if thread is None:
         return None
     if thread.kind == "pipeline":
@@ -114,9 +118,23 @@ def _allowed(found: design.Design, path: tree.Path) -> set[str] | None:
         return {*made, *found.spec.stores, *PIPELINE_NAMES}
     if any(each[:3] == (*path[:2], "context") for each in found.loaded.dropped):
         return None
-    shown = {item.store for item in thread.context}
+    say = path[-1] == "say"
+    shown = {item.store for item in thread.context if say or not _as_messages(found, item)}
     shown |= {errors.nearest(name, found.spec.stores) or name for name in shown}
-    return shown | (prompts.SAY_NAMES if path[-1] == "say" else prompts.NAMES)
+    return shown | (prompts.SAY_NAMES if say else prompts.NAMES)
+
+
+def _shown(found: design.Design, path: tree.Path) -> set[str]:
+    thread = found.spec.threads[str(path[1])]
+    return {item.store for item in thread.context}
+
+
+def _as_messages(found: design.Design, item: architecture.ContextItem) -> bool:
+    """Whether a part of a context stands in the window as messages, and so not in the prompt."""
+    if item.since or item.search:
+        return item.since == "turn"
+    over = item.store in found.types and getattr(found.options(item.store), "over", "")
+    return found.keeps_messages(item.store) or bool(over)
 
 
 def _called(text: str, match: re.Match[str]) -> bool:
