@@ -124,9 +124,9 @@ A memory type for archgraph: `type: @module@`.
     archgraph chat example/@module@_example.yaml
 
 The type is `src/@module@/__init__.py`: its `Options` are its keys in YAML, its methods marked
-`@base.verb` what a tool can do. Change both, and the tests tell which promise breaks. `write` in the
-tests says how a text gets into the store; change it along. While it is installed as editable, no
-new installation is needed.
+`@base.verb` what a tool can do. Change both, and the tests tell which promise breaks. `write` in
+the tests says how a text gets into the store; change it along. While it is installed as editable,
+no new installation is needed.
 """
 
 FILES = {

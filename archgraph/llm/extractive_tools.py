@@ -6,10 +6,11 @@ else: a tool works under any name as long as some of its words carry meaning.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,6 +78,7 @@ class Tool:
     items: str = ""
     more: Mapping[str, Any] = field(default_factory=dict)
     required: Mapping[str, Any] = field(default_factory=dict)
+    speaks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,18 @@ class Kit:
 
 def read(schemas: Sequence[Wire]) -> Kit:
     """Understand the tools of a request."""
-    return Kit(tuple(_understand(json.dumps(schema)) for schema in schemas))
+    return Kit(tuple(_one_voice([_understand(json.dumps(schema)) for schema in schemas])))
+
+
+def _one_voice(tools: Sequence[Tool]) -> Iterator[Tool]:
+    """The tools; where several seem to reply, only those that say so most plainly do.
+
+    "Tell the balance of a counter" tells the model, beside "Send a message to the user".
+    """
+    most = max((tool.speaks for tool in tools), default=0)
+    for tool in tools:
+        beside = tool.role == REPLY and tool.speaks < most
+        yield dataclasses.replace(tool, role=OTHER) if beside else tool
 
 
 @functools.lru_cache(maxsize=1_000)
@@ -122,6 +135,10 @@ def _understand(schema: str) -> Tool:
         found |= record_tools.understand(_spaced(name), about, own, needs, found)
     role = found.pop("role", "") or _role(_spaced(name), about, found, properties)
     needed = {key: properties.get(key, {}) for key in parameters.get("required") or ()}
+    if role == REPLY and found["text"]:
+        found["speaks"] = _speaks(
+            _spaced(name), about, _spaced_parameter(found["text"], properties)
+        )
     return Tool(name=name, role=role, said=said.lower(), required=needed, **found)
 
 
@@ -195,12 +212,10 @@ def _role(name: str, about: str, found: Mapping[str, Any], properties: Mapping[s
     if any(_IDENTIFIER.search(parameter) for parameter in _said(properties)):
         return OTHER  # works on one record that is known by its id
     said = _spaced_parameter(found["text"], properties)
-    scores = {
-        role: _score(_PATTERNS[role], name, about, said) for role in (REPLY, SEARCH, WRITE, REWRITE)
-    }
+    scores = {role: _score(_PATTERNS[role], name, about, said) for role in (SEARCH, WRITE, REWRITE)}
+    scores = {REPLY: _speaks(name, about, said), **scores}
     scores[SEARCH] += 4 if found.get("page") else 0
     scores[SEARCH] += 2 * bool(re.search(r"\bquery|quer(?:y|ies)|look for|search", said))
-    scores[REPLY] += 3 * bool(re.search(r"user (?:will )?(?:reads?|sees?|hears?)|\buser\b", said))
     scores[REWRITE] += 3 * bool(scores[REWRITE])
     best = max(scores, key=lambda role: scores[role])
     if not scores[best]:
@@ -213,6 +228,12 @@ def _wordless_role(said: str) -> str:
     if _PATTERNS[PAUSE].search(said):
         return WAIT if _PATTERNS[WAIT].search(said) else PAUSE
     return FINISH if _PATTERNS[FINISH].search(said) else OTHER
+
+
+def _speaks(name: str, about: str, said: str) -> int:
+    """How plainly a tool says that the user hears its text."""
+    heard = re.search(r"user (?:will )?(?:reads?|sees?|hears?)|\buser\b", said)
+    return _score(_PATTERNS[REPLY], name, about, said) + 3 * bool(heard)
 
 
 def _score(pattern: re.Pattern[str], name: str, about: str, parameter: str) -> int:
