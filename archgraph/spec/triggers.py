@@ -41,11 +41,18 @@ class Crosses(Model):
 
     of: Event
     """`store.measure`, for example `archival.count`."""
-    over: float
+    over: float = pydantic.Field(allow_inf_nan=False)
     """The trigger fires when the measure rises over this, and is armed again below it."""
     since: Literal["last_run"] | None = None
     """With `last_run` the measure's rise since this thread's last run ended counts, instead of the
     measure itself. What is written during a run of this thread does not count."""
+
+    @pydantic.model_validator(mode="after")
+    def _rises(self) -> Crosses:
+        if self.since and self.over < 0:  # no rise at all would make the thread due for ever
+            hint = {"hint": "give the rise at which the thread is due"}
+            raise PydanticCustomError("wrong-value", "`over` is below 0, with `since`", hint)
+        return self
 
 
 class Trigger(Model):

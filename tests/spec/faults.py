@@ -113,6 +113,8 @@ F6_REFERENCES = [
       'did you mean "window"?'),
     F("an event of a thread", "of: main.turn", "of: §main.trun", "unknown-event",
       'did you mean "turn"?'),
+    F("a rise that is none", "- {idle: 10m}",
+      "- {crosses: §{of: archival.count, over: -1, since: last_run}}", "wrong-value", "the rise"),
     F("a measure", "- {idle: 10m}", "- {crosses: {of: §archival.cuont, over: 9}}",
       "unknown-measure", 'did you mean "count"?'),
     F("a tool for a store", "context: [persona, summary", "context: [persona, §finish",
