@@ -12,6 +12,7 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _WEEKDAYS = frozenset({"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"})
 
 
@@ -88,6 +89,23 @@ def parse_moment(text: str) -> float:
     date, _, last = text.strip().rpartition(" ")
     moment = datetime.fromisoformat(date if last in _WEEKDAYS else text.strip())
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def later(moment: str | float, wait: str) -> str:
+    """The stamp of a moment so long after another; `-2d` is two days before.
+
+    Args:
+        moment: a date or date-time as `parse_moment` takes it, or seconds since 1970.
+        wait: a whole number and `s`, `m`, `h` or `d`.
+
+    Raises:
+        ValueError: one of them is not what it should be.
+    """
+    unit = _UNITS.get(wait[-1:], 0)
+    if not unit:
+        raise ValueError(f"{wait!r} is not a time such as 30s, 10m, 2h or 1d")
+    begun = parse_moment(moment) if isinstance(moment, str) else moment
+    return stamp(begun + int(wait[:-1]) * unit)
 
 
 def new_seed() -> int:

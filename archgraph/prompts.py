@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archgraph import errors
+from archgraph import clock, errors
 
 if TYPE_CHECKING:
     import jinja2
@@ -336,7 +336,7 @@ def _environment() -> sandbox.SandboxedEnvironment:
     import jinja2
     from jinja2 import sandbox
 
-    return sandbox.ImmutableSandboxedEnvironment(
+    found = sandbox.ImmutableSandboxedEnvironment(
         undefined=jinja2.StrictUndefined,
         autoescape=False,
         trim_blocks=True,
@@ -344,6 +344,8 @@ def _environment() -> sandbox.SandboxedEnvironment:
         keep_trailing_newline=False,
         cache_size=0,
     )
+    found.filters["later"] = clock.later
+    return found
 
 
 @functools.lru_cache(maxsize=512)

@@ -127,3 +127,15 @@ def test_rules_are_printed_whole_or_line_by_line() -> None:
     assert prompts.render("{{ rules }}", {"rules": rules}) == "- a\n- b"
     looped = "{% for rule in rules %}{{ rule }};{% endfor %}{{ rules|length if rules }}"
     assert prompts.render(looped, {"rules": rules}) == "- a;- b;7"
+
+
+def test_time_can_be_added_to_a_moment() -> None:
+    """So that a pipeline can say when something is due, and compare it with now."""
+    now = "2024-02-28 23:30:00 Wed"
+    values = {"now": now, "item": {"days": 2, "due": "2024-02-28 09:00:00 Wed"}}
+    assert prompts.evaluate("now|later(item.days ~ 'd')", values) == "2024-03-01 23:30:00 Fri"
+    assert prompts.evaluate("now|later('-30m')", values) == "2024-02-28 23:00:00 Wed"
+    assert prompts.evaluate("item.due <= now", values) is True
+    for wrong in ("now|later('soon')", "now|later('')", "'x'|later('1d')", "now|later(2)"):
+        with pytest.raises(errors.TemplateError):
+            prompts.evaluate(wrong, values)
