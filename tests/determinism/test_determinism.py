@@ -14,6 +14,7 @@ import pytest
 
 from archgraph import api, errors
 from archgraph.llm import recording
+from archgraph.spec import load
 from archgraph.storage import database, journal
 from tests.conftest import ROOT
 from tests.crash import scenes
@@ -34,6 +35,22 @@ def test_two_runs_with_the_offline_model_make_the_same_file(tmp_path: Path, name
 def test_two_processes_make_the_same_file(tmp_path: Path, name: str) -> None:
     found = [process(name, tmp_path / f"{seed}.db", "offline", seed) for seed in ("0", "12345")]
     assert found[0] == found[1] and found[0]["rows"] > 100
+
+
+@pytest.mark.timeout(300)
+def test_two_processes_make_the_same_file_of_every_shipped_architecture(tmp_path: Path) -> None:
+    begun = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.determinism.gallery", str(tmp_path / seed)],
+            cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": seed}, stdout=subprocess.PIPE,
+        )
+        for seed in ("1", "12345")
+    ]  # fmt: skip
+    one, two = [json.loads(each.communicate()[0]) for each in begun]
+    assert list(one) == load.names()
+    differing = [(n, table) for n in one for table in one[n] if one[n][table] != two[n][table]]
+    assert differing == []
+    assert all(tables["record"][0] >= 12 for tables in one.values())
 
 
 @pytest.mark.parametrize("name", ["memgpt", "two_threads"])
