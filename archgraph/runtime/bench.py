@@ -138,7 +138,7 @@ class Bench:
 
     def keep(self, key: str, value: Any) -> None:
         """Keep a value for later steps of this run, within a commit."""
-        self._values[key] = value
+        self._values[key] = value = self._settled(value)
         body = {"run": self.state.run, "value": self._encoded(value)}
         db = self.w.db
         db.execute(
@@ -168,11 +168,23 @@ class Bench:
         text = getattr(held, "text", None)
         return text if isinstance(text, str) else held.render(stores.View(thread=self.thread))
 
+    def _settled(self, value: Any) -> Any:
+        """A value as later steps find it: an item that a step changed is no longer what was read.
+
+        It is a thing that was made of the record, so that what was added to it stays.
+        """
+        if isinstance(value, list):
+            return [self._settled(part) for part in value]
+        if not _from_file(value) or value == self._row(*value["_row"], value.get("score")):
+            return value
+        made = {name: part for name, part in value.items() if name != "_row"}
+        return {**made, "_from": [value["id"]]}
+
     def _encoded(self, value: Any) -> Any:
-        """Items as row numbers with what was added to them; everything else as it is."""
+        """Items as row numbers with their scores; everything else as it is."""
         if isinstance(value, list) and value and all(_from_file(part) for part in value):
             return {"rows": [[*part["_row"], part.get("score")] for part in value]}
-        if _from_file(value) and not {"decision", "target"} & set(value):
+        if _from_file(value):
             return {"row": [*value["_row"], value.get("score")]}
         return {"plain": value}
 
@@ -190,4 +202,5 @@ class Bench:
 
 def _from_file(value: Any) -> bool:
     """Whether a value is a record of the agent's own file, which keeps it for ever."""
-    return isinstance(value, Mapping) and "_row" in value and value["_row"][1] > 0
+    read = isinstance(value, Mapping) and "_row" in value and value["_row"][1] > 0
+    return read and not {"decision", "target"} & set(value)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from archgraph import api
 from archgraph.operators import reading, values
 from archgraph.runtime import bench
 from archgraph.spec import load
@@ -135,3 +136,24 @@ def test_a_failure_names_the_step(tmp_path: Path, step: str, says: str) -> None:
     agent.work()
     failed = [row.reason for row in journal.steps(agent.db, "status = 'failed'")]
     assert [reason[: len(says)] for reason in failed] == [says], failed
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_what_a_function_adds_to_an_item_stays(tmp_path: Path, killed: bool) -> None:
+    (tmp_path / "my_steps.py").write_text(
+        "def rated(said):\n"
+        "    return [{**one, 'importance': 7, 'mood': 'glad', 'content': one['content'] + '!'}\n"
+        "            for one in said]\n"
+    )
+    agent = piped.opened(tmp_path, piped.READ + piped.STEP.format("rated"), piped.Model())
+    agent.send("Hello.")
+    if killed:
+        agent.work(should_yield=lambda: True)
+        agent.close()
+        agent = api.open_agent(tmp_path / "a.db", gateway=piped.Model())
+    agent.work()
+    (kept,) = agent.stores["facts"].records.select()
+    assert (kept.content, kept.importance, kept.fields["mood"]) == ("Hello.!", 7, "glad")
+    (id,) = kept.derived_from
+    said = agent.stores["recall"].records.get(id)
+    assert said is not None and said.content == "Hello."
