@@ -34,6 +34,8 @@ PAIRS = {
     ),
 }  # fmt: skip
 """Shipped architectures of two threads, in windows that a dozen messages fill."""
+PIPELINES = ("zep", "generative_agents", "mem0_graph", "blackboard")
+"""Shipped architectures whose memory is kept by pipelines, or whose threads ask each other."""
 SEED = 7
 TALK = [
     "Hello, my name is Dana and I live in Bergen.", "My brother Ole plays the cello in Oslo.",
@@ -124,9 +126,11 @@ Scene = tuple[plans.Plan, list[api.Row], type[Any]]
 
 @functools.cache
 def scene(name: str) -> Scene:
-    """The plan, the transcript and the model of a scene: `memgpt`, `two_threads` or of `PAIRS`."""
+    """The plan, the transcript and the model of a scene: `memgpt`, `two_threads`, or of those above."""
     if name in PAIRS:
         return api.compile(name, PAIRS[name]), rows(TALK * 2, 400), extractive.Extractive
+    if name in PIPELINES:
+        return api.compile(name), rows(TALK[:9], 400), extractive.Extractive
     if name == "memgpt":
         return api.compile("memgpt", SMALL), rows(TALK, 400), extractive.Extractive
     path = Path(__file__).with_name("two_threads.yaml")
