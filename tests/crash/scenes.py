@@ -126,7 +126,7 @@ Scene = tuple[plans.Plan, list[api.Row], type[Any]]
 
 @functools.cache
 def scene(name: str) -> Scene:
-    """The plan, the transcript and the model of a scene: `memgpt`, `two_threads`, or of those above."""
+    """The plan, transcript and model of a scene: `memgpt`, `two_threads`, or one of those above."""
     if name in PAIRS:
         return api.compile(name, PAIRS[name]), rows(TALK * 2, 400), extractive.Extractive
     if name in PIPELINES:
