@@ -52,6 +52,15 @@ def test_it_is_a_type_like_ours(package: Path) -> None:
     assert "no problems" in archgraph(package, "check", "jotter.yaml")
 
 
+def test_pages_measures_and_events_keep_the_contract(package: Path) -> None:
+    groups = [f"--group={name}" for name in ("paging", "measures", "events", "verbs", "limits")]
+    told = run(package, "-m", "archgraph.testing", "listed:Listed", *groups)
+    assert ", 0 broken," in told
+    assert "  kept    Pages of a listing together" in told
+    told = run(package, "-m", "archgraph.testing", "test_scratch.py:TestScratch", "--group=events")
+    assert ", 0 broken," in told
+
+
 def test_its_notes_are_kept_shown_and_blamed(package: Path) -> None:
     calls = [f"- call: jot\n  arguments: {{note: Note {number}.}}\n" for number in range(4)]
     said = "- call: send_message\n  arguments: {message: Done.}\n"
