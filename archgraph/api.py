@@ -343,10 +343,12 @@ class Blamed:
     message: str
     operator: str = ""
     """The pipeline's operator that wrote it; `step` is its model call, if there was one."""
+    ended: float | None = None
+    """Since when it holds no longer; it is kept as history."""
 
 
 def blame(agent: agents.Agent, store: str) -> list[Blamed]:
-    """Which step, thread and user message wrote each line that a store holds now.
+    """Which step, thread and user message wrote each line of a store, ended records included.
 
     Raises:
         UnknownName: the agent has no such store.
@@ -364,7 +366,10 @@ def blame(agent: agents.Agent, store: str) -> list[Blamed]:
         for line, form in block.line_authors(history):
             cause = _message_of(agent, form.turn)
             at, operator = _written(agent, form)
-            found.append(Blamed(line, form.step, form.thread, form.turn, at, cause, operator))
+            ended = record.valid_to or record.expired
+            found.append(
+                Blamed(line, form.step, form.thread, form.turn, at, cause, operator, ended)
+            )
     return found
 
 

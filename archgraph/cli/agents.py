@@ -39,7 +39,8 @@ def blame(agent: str, store: str, as_json: bool) -> None:
         ("step", "thread", "time (UTC)", "because of", "line"),  # the widest last: not padded
         [
             (each.step or each.operator or _origin(each), each.thread or "",
-             clock.stamp(each.at)[:16], screen.short(each.message, 60), screen.clean(each.line))
+             clock.stamp(each.at)[:16], screen.short(each.message, 60),
+             screen.clean(each.line) + _end(each))
             for each in found
         ],
     )  # fmt: skip
@@ -48,6 +49,11 @@ def blame(agent: str, store: str, as_json: bool) -> None:
 def _origin(line: api.Blamed) -> str:
     """Where a line comes from that no step wrote."""
     return "at the start" if line.turn is None else "a message"
+
+
+def _end(line: api.Blamed) -> str:
+    """Since when a line holds no longer, if so."""
+    return "" if line.ended is None else f" (until {clock.stamp(line.ended)[:16]})"
 
 
 @click.command()

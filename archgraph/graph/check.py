@@ -66,6 +66,7 @@ REFERENCES: tuple[Rule, ...] = (
     rules_steps.choices,
     rules_steps.targets,
     rules_steps.conditions,
+    rules_steps.heard,
     rules_templates.missing,
     rules_templates.syntax,
     rules_templates.tool_names,

@@ -11,7 +11,8 @@ from collections.abc import Collection
 from archgraph import errors, prompts
 from archgraph.graph import design, rules_pipelines
 from archgraph.operators import asking, reading, values, writing
-from archgraph.spec import tree
+from archgraph.spec import architecture, tree
+from archgraph.stores import log
 
 _SAID = frozenset({"role", "who", "content", "time", "id"})
 """What a message has that a step may ask for."""
@@ -75,13 +76,41 @@ def conditions(found: design.Design) -> None:
         if found.spec.stores[options.store].type != "log":
             continue
         for name in options.where:
+            at: tree.Path = (*path, step.operator, "where", name)
             if name not in _SAID:
                 message = f"a message has no {name!r}"
-                at: tree.Path = (*path, step.operator, "where", name)
                 found.report("unknown-field", message, errors.suggest(name, _SAID), at, key=True)
+            elif name == "role":
+                _roles(found, options.where[name], at)
+
+
+def heard(found: design.Design) -> None:
+    """A message of the user has a log of its own; where only pipelines hear it, it has none."""
+    hearing: list[tree.Path] = []
+    logs: set[str] = set()
+    for thread, index, trigger in found.triggers():
+        hears = trigger.event == "user_message"
+        if hears and found.log_of(thread):
+            return
+        hearing += [("threads", thread, "triggers", index)] if hears else []
+    for name, each in found.spec.threads.items():
+        logs |= {found.log_of(name)} if isinstance(each, architecture.Thread) else set()
+    if hearing and len(logs - {""}) > 1:
+        into = ", ".join(sorted(logs - {""}))
+        message = f"only pipelines hear the user, so each message goes into every log: {into}"
+        remedy = "give the thread that answers `{event: user_message, mode: note}`"
+        found.warn("heard-by-all", message, remedy, hearing[0])
 
 
 # Private functions
+
+
+def _roles(found: design.Design, wanted: object, path: tree.Path) -> None:
+    """The values of `role` are those that spoken messages have."""
+    for role in wanted if isinstance(wanted, list) else [wanted]:
+        if isinstance(role, str) and "{{" not in role and role not in log.SPOKEN:
+            message = f"no message has the role {role!r}"
+            found.report("unknown-field", message, errors.suggest(role, log.SPOKEN), path)
 
 
 def _slip(name: str, known: Collection[str]) -> str:

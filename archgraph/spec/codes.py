@@ -70,6 +70,7 @@ CODES = {
     "secret-in-file": "a key or password among a model's options",
     "no-threads": "an architecture without a thread cannot act",
     "log-missing": "a thread has no log to keep its messages in",
+    "heard-by-all": "no thread with a log hears the user, so that every log keeps each message",
     "log-ambiguous": "there are several logs and the thread does not say which is its own",
     "not-a-log": "a store that cannot keep messages is used as a log",
     "over-not-a-log": "a view over a store that keeps no messages",

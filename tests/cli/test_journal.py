@@ -156,6 +156,21 @@ def test_blame_names_the_operator_and_its_time(piped: str) -> None:
     assert "a message" in commands.invoke("blame", piped, "recall").stdout
 
 
+def test_blame_tells_what_has_ended(tmp_path: Path) -> None:
+    steps = (
+        test_pipelines.READ
+        + test_pipelines.EXTRACT
+        + ("      - {write: {to: facts, items: found, set: {valid_to: '2024-05-01'}}}\n")
+    )
+    model = test_pipelines.Model(test_pipelines.facts("a"))
+    agent = test_pipelines.opened(tmp_path, steps, model)
+    agent.send("Hello.")
+    agent.work()
+    agent.close()
+    shown = commands.invoke("blame", str(tmp_path / "a.db"), "facts").stdout
+    assert shown.splitlines()[1].endswith("a (until 2024-05-01 00:00)")
+
+
 def test_fork_at_a_step_has_the_memory_of_that_step(file: str, tmp_path: Path) -> None:
     new = str(tmp_path / "then.db")
     told = commands.invoke("fork", file, new, "--at", "1").stdout

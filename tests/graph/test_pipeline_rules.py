@@ -232,3 +232,29 @@ def test_a_store_that_is_only_counted_is_read(tmp_path: Path) -> None:
 
     assert told(step) == ["stores.days"]
     assert told(step + used) == []
+
+
+@pytest.mark.parametrize(
+    ("main", "second", "codes"),
+    [
+        ("{event: digest.turn, say: false}", "files", ["heard-by-all"]),
+        ("{event: digest.turn, say: false}", "recall", []),
+        ("{event: user_message, mode: note}, {event: digest.turn, say: false}", "files", []),
+    ],
+)
+def test_a_message_that_only_pipelines_hear_has_no_log_of_its_own(
+    tmp_path: Path, main: str, second: str, codes: list[str]
+) -> None:
+    file = piped.write(tmp_path, GOOD, "    triggers: [user_message]\n    steps:\n")
+    other = (
+        "  other: {model: offline/extractive, context_window: 4096, prompt: main.jinja2, "
+        f"log: {second}, tools: [speak]}}\n"
+    )
+    text = file.read_text().replace("triggers: [user_message]", f"triggers: [{main}]", 1)
+    text = text.replace(
+        "tools:\n", "  files: {type: log}\ntools:\n  ask: {verb: ask, threads: other}\n", 1
+    )
+    text = text.replace("tools: [speak]\n", "tools: [speak, ask]\n", 1)
+    file.write_text(text.replace("  digest:\n", f"{other}  digest:\n", 1))
+    known = ("never-read", "never-written", "unused-store")
+    assert [p.code for p in check.check(file) if p.code not in known] == codes
