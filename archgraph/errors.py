@@ -22,8 +22,10 @@ Imported by every other module; imports none.
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 __all__ = [
     "AgentBusy",
@@ -42,6 +44,7 @@ __all__ = [
     "TemplateError",
     "ToolError",
     "UnknownName",
+    "inside",
     "suggest",
 ]
 
@@ -145,6 +148,14 @@ class GatewayFault(GatewayError):
 
 class ContextOverflow(GatewayError):
     """The request is larger than the model's context window."""
+
+
+def inside(error: BaseException) -> str:
+    """What a bug of a plugin's says: its type, its text, and where it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = [f"{Path(frames[-1].filename).name}:{frames[-1].lineno}"] if frames else []
+    where = ", ".join([*getattr(error, "__notes__", ()), *place])
+    return f"{type(error).__name__}: {error}" + (f" ({where})" if where else "")
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

@@ -151,11 +151,9 @@ def _find(place: str) -> type[base.Store] | type[kit.Ground]:
         folder, module = Path(module).absolute().parent, Path(module).stem
     sys.path.insert(0, str(folder))
     kind = getattr(importlib.import_module(module), name)
-    contract = isinstance(kind, type) and issubclass(kind, kit.Ground)
-    if contract and hasattr(kind, "store_type"):
-        return kind
-    if contract or not (isinstance(kind, type) and issubclass(kind, base.Store)):
-        raise TypeError(
-            "it is no class over archgraph.stores.base.Store, nor a StoreContract of one"
-        )
-    return kind
+    if isinstance(kind, type):
+        if issubclass(kind, kit.Ground) and hasattr(kind, "store_type"):
+            return kind
+        if issubclass(kind, base.Store):
+            return kind
+    raise TypeError("it is no class over archgraph.stores.base.Store, nor a StoreContract of one")

@@ -29,7 +29,8 @@ def trigger_cycles(found: design.Design, built: plan.Plan) -> None:
         message = f"{' and '.join(circle)} make each other due for ever"
         if len(circle) == 1:
             message = f"{circle[0]} makes itself due for ever"
-        remedy = "count events with `every: N, of:`, or listen to another event"
+        remedy = "count events with `every: N, of:`, listen to another event, or tell it with "
+        remedy += "`mode: note`, which makes nothing due"
         path: tree.Path = ("threads", target, "triggers", cause)
         if isinstance(cause, str):
             path, remedy = ("tools", cause), "take the tool from one of them"

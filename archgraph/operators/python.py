@@ -46,7 +46,7 @@ class Python(base.Operator):
         try:
             return function(*given, **self.options.options)
         except Exception as error:
-            text = f"{self.options.call} failed inside: {type(error).__name__}: {error}"
+            text = f"{self.options.call} failed inside: {errors.inside(error)}"
             raise errors.ToolError(text) from error
 
     def apply(self, bench: base.Bench, answer: Any) -> Any:

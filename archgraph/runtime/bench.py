@@ -175,7 +175,10 @@ class Bench:
         """
         if isinstance(value, list):
             return [self._settled(part) for part in value]
-        if not _from_file(value) or value == self._row(*value["_row"], value.get("score")):
+        if not _from_file(value):
+            return value
+        store, seq = value["_row"]
+        if value == self._row(store, seq, value.get("score")):
             return value
         made = {name: part for name, part in value.items() if name != "_row"}
         return {**made, "_from": [value["id"]]}

@@ -253,7 +253,7 @@ def _perform_one(w: world.World, item: Parsed, done: Performed) -> tuple[bool, s
 
 
 def _inside(name: str, error: Exception) -> str:
-    return f"{name} failed inside: {type(error).__name__}: {error}"
+    return f"{name} failed inside: {errors.inside(error)}"
 
 
 def _store_verb(w: world.World, item: Parsed) -> str:

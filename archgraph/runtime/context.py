@@ -232,7 +232,7 @@ class Renderer:
             elif item.mode == "since" and item.since == "last_run":
                 texts[item.store] = self._since(item, state, upto)
             elif item.mode == "show" and not store.shows_messages:
-                texts[item.store] = store.render(base.View(thread=thread.name, cap=item.cap))
+                texts[item.store] = _drawn(store, base.View(thread=thread.name, cap=item.cap))
         return texts
 
     def _since(self, item: plans.ContextItem, state: tick.ThreadState, upto: dict[str, int]) -> str:
@@ -385,3 +385,12 @@ def _common(first: Any, second: Any) -> Any:
     if first[:least] == second[:least]:
         return first[:least]
     return first[: next(i for i in range(least) if first[i] != second[i])]
+
+
+def _drawn(store: base.Store, view: base.View) -> str:
+    """A store as text; what goes wrong inside says in which store it did."""
+    try:
+        return store.render(view)
+    except Exception as error:
+        error.add_note(f"store {store.name}")
+        raise

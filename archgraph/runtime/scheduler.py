@@ -160,7 +160,7 @@ class Scheduler:
             except _NOT_THE_RUNS:
                 raise
             except Exception as error:  # a plugin's bug or a template's ends the run, not the agent
-                self._fail(event, f"its window cannot be made: {type(error).__name__}: {error}")
+                self._fail(event, f"its window cannot be made: {errors.inside(error)}")
                 return
             if replied is None:
                 return
@@ -203,7 +203,7 @@ class Scheduler:
         except Exception as error:  # a plugin's bug ends the run, not the agent
             if w.db.in_transaction:
                 raise
-            self._fail(event, f"{thread.name} failed inside: {type(error).__name__}: {error}")
+            self._fail(event, f"{thread.name} failed inside: {errors.inside(error)}")
         else:
             w.notify("operator", thread.name, ready.told)
 

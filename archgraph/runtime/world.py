@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from archgraph import registry
+from archgraph import errors, registry
 from archgraph.graph import plan as plans
 from archgraph.llm import base as llm
 from archgraph.llm import tokens
 from archgraph.runtime import context
-from archgraph.storage import database
+from archgraph.storage import database, driver
 from archgraph.stores import base, log
 
 if TYPE_CHECKING:
@@ -68,7 +68,13 @@ class World:
         self.stores: dict[str, base.Store] = {}
         for name, part in plan.stores.items():
             kind = registry.get("stores", part.type)
-            self.stores[name] = kind(name, kind.Options(**part.options), shared)
+            try:
+                self.stores[name] = kind(name, kind.Options(**part.options), shared)
+            except (errors.ArchgraphError, driver.driver().module.Error):
+                raise
+            except Exception as error:  # a plugin's bug
+                text = f"the store {name!r} ({part.type}) cannot be made: {errors.inside(error)}"
+                raise errors.PluginError(text, f"mend the type {part.type}") from error
         self.renderer = context.Renderer(plan, self.stores, db, self.count)
         self.seen: dict[str, Mapping[str, int]] = {}
 

@@ -160,6 +160,15 @@ def _store(draft: Validated, name: str, node: tree.Node) -> architecture.Store |
     options = _model(draft, store_type.Options, tree.Node(own, node.origin, node.keys), path)
     if options is None:
         return None
+    try:
+        for asked in (options.token_cap, options.references, options.doubts):
+            asked()
+    except errors.ArchgraphError:
+        pass  # the rules ask again, and tell it
+    except Exception as error:  # a plugin's bug
+        message = f"the options of {str(kind.value)!r} fail inside: {errors.inside(error)}"
+        _report(draft, "plugin-broken", message, "mend the type", (*path, "type"))
+        return None
     draft.options[name] = options
     plain = options.model_dump(mode="json", by_alias=True)
     return architecture.Store(type=str(kind.value), options=plain)
