@@ -101,7 +101,7 @@ threads:
     context: [notes, window]
     tools: all
     triggers: [user_message]
-    heartbeat: {when: [called, failed]}
+    heartbeat: {when: [called, failed], until: send_message}
 """
 
 PROMPT = """\

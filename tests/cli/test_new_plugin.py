@@ -67,6 +67,8 @@ def test_its_example_passes_check_and_talks(package: Path) -> None:
     sent = run(package, "-m", "archgraph", "send", example, "I keep bees.", *model)
     assert "I will remember." in sent
     assert "Nadia keeps bees." in run(package, "-m", "archgraph", "blame", "a.db", "notes")
+    told = run(package, "-m", "archgraph", "send", example, "I keep bees.").strip()
+    assert told == "I'll remember that."  # once: the reply ends the turn
 
 
 @pytest.mark.parametrize(
