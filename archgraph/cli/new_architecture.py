@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +52,7 @@ def architecture(
 
     On a terminal and without options it asks. Files that exist are never overwritten.
     """
+    name = name.removesuffix(".yaml")
     _refuse(name, Path(folder))
     if not any((parent, stores, threads, preset)) and screen.Screen().terminal:
         parent, stores, threads = _ask()
@@ -69,15 +70,34 @@ def architecture(
 
 
 def _ask() -> tuple[str | None, str | None, str | None]:
+    """What a person says; a wrong answer is asked for again."""
     parent = click.prompt("Change an architecture that exists? Its name, or Enter", default="",
-                          show_default=False)  # fmt: skip
+                          show_default=False, value_proc=_sure(_parent))  # fmt: skip
     if parent:
         return parent, None, None
     stores, threads = PRESETS[_PRESET]
     click.echo(f"Store types: {', '.join(registry.names('stores'))}")
-    stores = click.prompt("Stores, as type:name", default=stores)
-    threads = click.prompt("Threads; the first talks, others tend the memory", default=threads)
+    stores = click.prompt("Stores, as type:name", default=stores, value_proc=_sure(_stores))
+    threads = click.prompt("Threads; the first talks, others tend the memory", default=threads,
+                           value_proc=_sure(_names))  # fmt: skip
     return None, stores, threads
+
+
+def _sure(look: Callable[[str], object]) -> Callable[[str], str]:
+    """An answer as it was given, if it can be used."""
+
+    def answer(text: str) -> str:
+        text = text.strip()
+        try:
+            if text:
+                look(text)
+        except errors.SpecError as error:
+            raise click.UsageError("; ".join(str(each) for each in error.problems)) from None
+        except errors.InputError as error:
+            raise click.UsageError(str(error)) from None
+        return text
+
+    return answer
 
 
 def _stores(text: str, *, whole: bool = True) -> dict[str, str]:

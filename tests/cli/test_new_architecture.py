@@ -9,6 +9,7 @@ import pytest
 from archgraph import api
 from archgraph.cli import new_architecture
 from tests.cli import commands
+from tests.cli.test_chat import Terminal
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,35 @@ def test_what_is_written_has_no_faults_and_answers(flags: tuple[str, ...], tmp_p
     assert api.check(file) == []
     with api.open_agent(file, tmp_path / "mine.db") as agent:
         assert agent.send("Hello, I am Nadia and I keep bees.").replies
+
+
+def test_on_a_terminal_it_asks_and_asks_again(tmp_path: Path) -> None:
+    with Terminal("new", "architecture", "mine.yaml", folder=tmp_path) as terminal:
+        terminal.until("Its name, or Enter: ")
+        terminal.type("memgtp\r")
+        assert 'did you mean "memgpt"?' in terminal.until("Its name, or Enter: ")
+        terminal.type("\r")
+        terminal.until("]: ")
+        terminal.type("log:recall,blok:mood\r")
+        assert 'did you mean "block"?' in terminal.until("]: ")
+        terminal.type("log:recall,block:mood\r")
+        assert "Threads" in terminal.until("]: ")
+        terminal.type("main,tender\r")
+        assert "wrote mine.yaml" in terminal.until("archgraph chat mine.yaml")
+        assert terminal.process.wait(30) == 0
+    plan = api.compile(tmp_path / "mine.yaml")
+    assert set(plan.stores) >= {"recall", "mood"} and set(plan.threads) == {"main", "tender"}
+
+
+@pytest.mark.parametrize("answers", [["memgpt"], ["", "", ""]])
+def test_on_a_terminal_enter_takes_what_is_usual(answers: list[str], tmp_path: Path) -> None:
+    with Terminal("new", "architecture", "mine", folder=tmp_path) as terminal:
+        for prompt, text in zip(["Enter: ", "]: ", "]: "], answers, strict=False):
+            terminal.until(prompt)
+            terminal.type(f"{text}\r")
+        terminal.until("archgraph chat mine.yaml")
+        assert terminal.process.wait(30) == 0
+    assert api.check(tmp_path / "mine.yaml") == []
 
 
 def test_the_schema_that_the_first_line_names_is_there(tmp_path: Path) -> None:
