@@ -133,7 +133,9 @@ def _as_messages(found: design.Design, item: architecture.ContextItem) -> bool:
     """Whether a part of a context stands in the window as messages, and so not in the prompt."""
     if item.since or item.search:
         return item.since == "turn"
-    over = item.store in found.types and getattr(found.options(item.store), "over", "")
+    if item.store not in found.types:
+        return False
+    over = getattr(found.options(item.store), "over", "")
     return found.keeps_messages(item.store) or bool(over)
 
 

@@ -42,7 +42,7 @@ CODES = {
     "bad-name": "a name that cannot be a node's name",
     "unknown-type": "no store type or back-end has that name",
     "unknown-operator": "a step of a pipeline that names no operator",
-    "plugin-broken": "a plugin's package cannot be loaded, or its class cannot be what it is listed as",
+    "plugin-broken": "a plugin's package cannot be loaded, or its class is not what it should be",
     # checking
     "unknown-name": "a reference to a node that does not exist",
     "wrong-kind": "a reference to a node of another kind",
