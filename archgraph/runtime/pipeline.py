@@ -264,8 +264,17 @@ def _answered(completion: Completion, schema: Mapping[str, Any] | None) -> tuple
         answer = json.loads(raw)
     except (ValueError, RecursionError) as error:
         return None, f"it is not JSON: {error}. {_CALL}"
-    wrong = typed.complaint(answer, dict(schema))
+    wrong = typed.complaint(answer, dict(schema)) or _half(answer)
     return answer, f"{wrong}. {_CALL}" if wrong else ""
+
+
+def _half(answer: Any) -> str:
+    """That an answer cannot be kept, if it holds one half of a pair of surrogates."""
+    try:
+        json.dumps(answer, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return "it holds half a character (a lone surrogate)"
+    return ""
 
 
 def _json_in(text: str) -> str:
