@@ -6,6 +6,7 @@ runs it again. It gets the named values and returns a value; it does not touch s
 
 from __future__ import annotations
 
+import json
 from typing import Any, ClassVar
 
 import pydantic
@@ -44,11 +45,27 @@ class Python(base.Operator):
         function = bench.function(self.options.call)
         given = [bench.value(name) for name in self.options.of]
         try:
-            return function(*given, **self.options.options)
-        except Exception as error:
+            result = function(*given, **self.options.options)
+        except (Exception, SystemExit) as error:
             text = f"{self.options.call} failed inside: {errors.inside(error)}"
             raise errors.ToolError(text) from error
+        return _plain(result, self.options.call)
 
     def apply(self, bench: base.Bench, answer: Any) -> Any:
         """What the function returned; it must be plain data (JSON)."""
         return bench.prepared
+
+
+def _plain(result: Any, call: str) -> Any:
+    """A result as the agent's file will give it back, for what cannot be kept is not gone on with.
+
+    Raises:
+        ToolError: it is no plain data.
+    """
+    try:
+        text = json.dumps(result, ensure_ascii=False, allow_nan=False)
+        text.encode()
+        return json.loads(text)
+    except (TypeError, ValueError, RecursionError) as error:
+        told = f"{call} returned what is no plain data (text, numbers, lists, mappings): {error}"
+        raise errors.ToolError(told[:300]) from error

@@ -5,6 +5,7 @@ Each of these once reached a store or Python's own error text.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -131,3 +132,32 @@ def test_a_query_that_is_no_template_is_a_problem(tmp_path: Path) -> None:
     steps = READ + "      - {retrieve: {from: facts, query: '{{ said'}, as: found}\n" + WRITE
     codes = [each.code for each in check.check(piped.write(tmp_path, steps))]
     assert "template-syntax" in codes
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return object()", "return {1, 2}", "return float('nan')", "x = []; x.append(x); return x",
+        r"return '\ud800'", "return {(1, 2): 3}", "return (x for x in [1])", "return b'x'",
+    ],
+)  # fmt: skip
+def test_a_function_returns_plain_data(
+    body: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_steps.py").write_text(f"def f(said):\n    {body}\n")
+    monkeypatch.delitem(sys.modules, "my_steps", raising=False)
+    assert "my_steps:f returned what is no plain data" in failed(
+        tmp_path, READ + piped.STEP.format("f")
+    )
+
+
+def test_a_function_that_leaves_ends_its_run_and_not_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_steps.py").write_text("def f(said):\n    raise SystemExit(3)\n")
+    monkeypatch.delitem(sys.modules, "my_steps", raising=False)
+    agent = piped.opened(tmp_path, READ + piped.STEP.format("f"), piped.Model())
+    with agent:
+        agent.send("I live in Bergen.")
+        agent.work()
+        assert "SystemExit" in reason(agent)
