@@ -36,7 +36,9 @@ _FORMS = [
 _DAY_MONTH = re.compile(rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? {_MONTH}\b", re.I)
 _MONTH_DAY = re.compile(rf"\b{_MONTH} (?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b", re.I)
 _MONTH_ALONE = re.compile(
-    rf"\b(?:in|since|until|during|this|of) (?P<full>{'|'.join(MONTHS)})\b", re.I
+    rf"\b(?:in|since|until|during|this|of) (?P<full>{'|'.join(MONTHS)})\b"
+    r"(?:,? (?P<year>(?:19|20)\d\d)\b)?",
+    re.I,
 )
 _YEAR = re.compile(r"\b(?:in|since|of|year) (?P<year>(?:19|20)\d\d)\b", re.I)
 
@@ -145,7 +147,7 @@ def _partial(text: str, now: datetime) -> str:
     if year:
         return year["year"]
     month = _MONTH_ALONE.search(text)
-    return f"{month['full'].capitalize()} {now.year}" if month else ""
+    return f"{month['full'].capitalize()} {month['year'] or now.year}" if month else ""
 
 
 _Rule = tuple[re.Pattern[str], Callable[[re.Match[str], datetime], str]]

@@ -97,6 +97,8 @@ def test_look_ups(term, record, value):
         ("We go next month", "June 2023"),
         ("I was there on 4 July", "4 July 2023"),
         ("On May 3rd, 2022 we left", "3 May 2022"),
+        ("I moved in May 2021", "May 2021"),
+        ("I moved in March", "March 2023"),
         ("I did it", ""),
     ],
 )
