@@ -41,6 +41,7 @@ class Bench:
         self.item: Any = None
         self.place = ""
         self.step = 0
+        self.listed: list[Any] = []
         self.prepared: Any = None
         self.upto = dict(state.upto)
         self._values: dict[str, Any] = {}

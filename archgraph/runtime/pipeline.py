@@ -103,6 +103,8 @@ def apply(w: world.World, thread: plans.ThreadPlan, ready: Ready) -> Done:
     with _placed(bench, thread):
         result = operator.apply(bench, ready.answer)
     step = thread.steps[place.step]
+    if place.item == 0 and place.items > 1 and step.each not in {s.result for s in thread.steps}:
+        bench.keep(f"{place.step}.each", bench.listed)  # what the step writes must not change it
     _keep(bench, step, place, result)
     told = {"step": place.step, **_told(result)}
     journal.add_event(w.db, f"{thread.name}.{step.operator}", told)
@@ -138,9 +140,10 @@ def _find(bench: benches.Bench, thread: plans.ThreadPlan, step: int, item: int) 
         if item or not present.when or bench.true(present.when):
             if not present.each:
                 return Place(step)
-            listed = _each(bench.value(present.each))
+            frozen: list[Any] = (bench.kept(f"{step}.each") or []) if item else []
+            listed = frozen or _each(bench.value(present.each))
             if item < len(listed):
-                bench.item, bench.place = listed[item], f"{step}.{item}"
+                bench.item, bench.place, bench.listed = listed[item], f"{step}.{item}", listed
                 return Place(step, item, len(listed))
         step, item = step + 1, 0
     return None

@@ -457,3 +457,17 @@ def test_a_plugins_bug_ends_the_run_not_the_agent(tmp_path: Path) -> None:
     agent.work()
     (failed,) = events(agent, "run.failed")
     assert "my_steps:boom failed inside: ValueError: boom" in failed["reason"]
+
+
+def test_what_each_walks_is_frozen_at_its_first_item(tmp_path: Path) -> None:
+    """The step removes what the expression counts, and is still taken for every item."""
+    steps = READ + EXTRACT + WRITE + (
+        "      - {read: {store: facts}, as: all}\n"
+        "      - {forget: {in: facts, items: item.id},"
+        " each: \"all if counts.facts > 2 else []\", as: gone}\n"
+    )  # fmt: skip
+    agent = opened(tmp_path, steps, Model(facts("a", "b", "c", "d")))
+    agent.send("Hello.")
+    agent.work()
+    assert held(agent, "facts") == []
+    assert len(events(agent, "digest.forget")) == 4
