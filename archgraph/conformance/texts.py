@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from archgraph.conformance import kit
+from archgraph.stores import base
 
 _AS_IS = "store the text as it is: no encoding, stripping, normalising or formatting"
 _REFUSE = "store it, or refuse it with errors.ToolError before anything is written"
@@ -127,7 +128,13 @@ class Texts(kit.Ground):
                 return
             shown = self._shown(store)
             cut = "[cut:" in shown and text[:CUT] in shown
-            kit.must(cut or text in shown, f"{text!r} came back as {shown!r:.300}")
+            kit.must(cut or _holds(shown, text), f"{text!r} came back as {shown!r:.300}")
         with self._reopened(folder) as (_, store):
             again = self._shown(store)
-            kit.must(cut or text in again, f"{text!r} is lost or changed by closing and opening")
+            whole = cut or _holds(again, text)
+            kit.must(whole, f"{text!r} is lost or changed by closing and opening")
+
+
+def _holds(shown: str, text: str) -> bool:
+    """Whether a text is there, as it is or as an item of a list."""
+    return text in shown or base.indented(text) in shown
