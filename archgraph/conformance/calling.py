@@ -148,7 +148,7 @@ class Calling(kit.Ground):
             said.append(f"ToolError: {error}")
         except kit.Fault:
             raise
-        except Exception as error:
+        except Exception as error:  # the type's own: this is what is looked for
             short = {key: f"{value!r:.20}" for key, value in given.items()}
             raise kit.Fault(
                 f"{name}({short}) raised {type(error).__name__}: {error!s:.200}; a model can only "

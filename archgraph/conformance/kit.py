@@ -83,7 +83,7 @@ def check(group: str, remedy: str, *needs: str) -> Callable[[Callable[..., None]
             except Fault as fault:
                 self._needs_writing(method.__name__, bool(given or named))
                 raise Fault(f"{group}: {fault}. Remedy: {remedy}") from None
-            except Exception as error:
+            except Exception as error:  # the type's own, told with a remedy
                 self._needs_writing(method.__name__, bool(given or named))
                 raise Fault(
                     f"{group}: {type(error).__name__}: {error}: raised where the type may raise "

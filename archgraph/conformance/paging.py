@@ -213,7 +213,7 @@ class Finding(kit.Ground):
                     store.search(query)
                 except errors.ToolError:
                     continue
-                except Exception as error:
+                except Exception as error:  # the type's own
                     raise kit.Fault(
                         f"the query {query[:30]!r} raises {type(error).__name__}: {error}"
                     ) from error
