@@ -15,12 +15,16 @@ from typing import Any
 
 from archgraph import errors
 
-GROUPS = ("stores", "gateways", "embedders", "backends", "datasets", "scorers", "operators")
+GROUPS = (
+    "stores", "gateways", "embedders", "backends", "operators", "datasets", "scorers", "engines",
+)  # fmt: skip
 """The kinds of thing that a plugin can bring; the entry-point group is `archgraph.<kind>`."""
 
 _CONTRACTS = {
     "stores": "archgraph.stores.base:Store",
     "operators": "archgraph.operators.base:Operator",
+    "datasets": "archgraph.suites.datasets.base:Dataset",
+    "scorers": "archgraph.suites.scoring.base:Scorer",
 }
 """What a class must inherit from, for the kinds that have a base class; found like any entry."""
 
@@ -122,7 +126,8 @@ def _unfit(found: Any, kind: str) -> str:
     if not (isinstance(options, type) and issubclass(options, contract.Options)):
         return f"its Options does not inherit from {contract.__module__}.Options"
     try:
-        found.verify()  # type: ignore[attr-defined]
+        if hasattr(found, "verify"):
+            found.verify()
     except errors.PluginError as error:
         return str(error)
     return ""

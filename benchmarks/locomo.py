@@ -16,7 +16,8 @@ from collections.abc import Sequence
 
 import archgraph
 from archgraph import clock
-from archgraph.suites import scorers, trial
+from archgraph.suites.running import trial
+from archgraph.suites.scoring import text as scorers
 from archgraph.suites.datasets import locomo
 
 ARMS = ("memgpt", "text_rag", "fixed_window", "no_memory")

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import archgraph
 from archgraph.graph import plan as plans
-from archgraph.suites import scorers, trial
+from archgraph.suites.running import trial
+from archgraph.suites.scoring import text as scorers
 from archgraph.suites.datasets import case as cases
 from archgraph.suites.datasets import nested_kv
 

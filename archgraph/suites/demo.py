@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from archgraph import clock
 from archgraph.graph import compile as compiling
 from archgraph.spec import load
-from archgraph.suites import scorers, trial
+from archgraph.suites.running import trial
+from archgraph.suites.scoring import text as scorers
 from archgraph.suites.datasets import nested_kv
 
 ARCHITECTURES = ("memgpt", "fixed_window")

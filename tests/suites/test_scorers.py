@@ -1,7 +1,7 @@
 import pytest
 
 from archgraph.llm import porter
-from archgraph.suites import scorers
+from archgraph.suites.scoring import text as scorers
 
 # Stems as NLTK 3.9's PorterStemmer gives them (its default mode).
 STEMS = {

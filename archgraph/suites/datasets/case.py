@@ -6,7 +6,9 @@ Knows no agent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,9 @@ class Case:
     `cluster` groups cases that are not independent (those of one conversation). `answers` are
     alternatives of which any is right; it is empty where abstaining is right. `evidence` names
     the items that hold the answer. `asked_at` is seconds since 1970, None for "after the last
-    item". Cases of one conversation share the same `history` tuple.
+    item". Cases of one conversation share the same `history` tuple. `rejected` are answers that
+    are known to be wrong (an older fact, the bait of an adversarial question). `details` are plain
+    values that a dataset's own scorers read: a rubric, a question type, the tasks of a job.
     """
 
     id: str
@@ -41,6 +45,8 @@ class Case:
     evidence: tuple[str, ...] = ()
     category: int | str | None = None
     asked_at: float | None = None
+    rejected: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from archgraph.graph import plan as plans
 from archgraph.llm import base as llm
 from archgraph.runtime import agent as agents
 from archgraph.storage import journal
-from archgraph.suites import scorers
+from archgraph.suites.scoring import text as scorers
 from archgraph.suites.datasets import case as cases
 
 DEFAULT_START = 1_700_000_000.0

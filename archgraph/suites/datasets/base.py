@@ -1,0 +1,84 @@
+"""What a dataset is: the contract of built-in ones and plugins alike.
+
+A dataset is a class over `Dataset` with an `Options` model (its keys in a suite file), registered
+in the entry-point group `archgraph.datasets`. Called by the planner, once per run. Knows no
+architecture and no agent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Literal
+
+import pydantic
+
+from archgraph.suites.datasets import case
+
+Conversation = case.Conversation
+
+
+class Options(pydantic.BaseModel):
+    """A dataset's keys in a suite file. Every dataset's `Options` inherits from this."""
+
+    model_config = pydantic.ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True
+    )
+
+    name: str = ""
+    """What tables call it; the type's name where it is left out."""
+    mode: Literal["", "observe", "converse"] = ""
+    """How a history is fed: `observe` logs it and fires event triggers, `converse` sends every
+    item as a message and runs the threads. Left out: what suits the dataset."""
+    conversations: int = pydantic.Field(0, ge=0)
+    """Only the first so many conversations; 0: all."""
+    questions: int = pydantic.Field(0, ge=0)
+    """Only the first so many questions of each conversation; 0: all."""
+    categories: list[int | str] = []
+    """Only questions of these categories; empty: all."""
+
+
+class Dataset:
+    """Work to compare architectures on.
+
+    Attributes:
+        mode: how histories are fed unless the suite says otherwise.
+        split: `held out`, `dev` (looked at while archgraph was made) or `generated`; printed in
+            every table.
+        scorers: the scorers that fit, the primary one first.
+        licence: of the data.
+    """
+
+    Options: ClassVar[type[Options]] = Options
+    mode: ClassVar[str] = "observe"
+    split: ClassVar[str] = "held out"
+    scorers: ClassVar[tuple[str, ...]] = ("contains",)
+    licence: ClassVar[str] = ""
+
+    def __init__(self, options: Options) -> None:
+        """Take the options; read and check the user's file, if there is one.
+
+        Raises:
+            InputError: the file is missing or has another shape; the message says where to get it.
+        """
+        self.options = options
+
+    def conversations(self) -> Iterator[Conversation]:
+        """All histories with their questions; equal options and files give equal ones."""
+        raise NotImplementedError
+
+    def provenance(self) -> Mapping[str, Any]:
+        """What the data is, for manifest and tables: `sha256`, `file`, `verified`, counts...
+
+        Without files it is empty: the options and the generator's source say all.
+        """
+        return {}
+
+    def selected(self) -> Iterator[Conversation]:
+        """The conversations and questions that the common options leave."""
+        chosen = self.options
+        wanted = {str(each) for each in chosen.categories}
+        for number, found in enumerate(self.conversations()):
+            if chosen.conversations and number >= chosen.conversations:
+                return
+            kept = [c for c in found.cases if not wanted or str(c.category) in wanted]
+            yield case.Conversation(found.id, found.items, tuple(kept[: chosen.questions or None]))

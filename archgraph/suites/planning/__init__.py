@@ -1,0 +1,1 @@
+"""From a suite file to the plan of a run: arms, trials, identity, confounds, estimates."""

@@ -1,0 +1,64 @@
+"""What a scorer is: the contract of built-in ones and plugins alike.
+
+A scorer is a class over `Scorer` with an `Options` model (its keys in a suite file), registered in
+the entry-point group `archgraph.scorers`. It is called in a worker, once for each trial, with all
+that the trial did. Knows no agent and no statistics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import pydantic
+
+from archgraph.suites import record
+
+Ask = Callable[[str, str], str]
+"""Asks the judge: (system prompt, question) -> its whole answer as text."""
+
+
+class Options(pydantic.BaseModel):
+    """A scorer's keys in a suite file. Every scorer's `Options` inherits from this."""
+
+    model_config = pydantic.ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True
+    )
+
+    short: ClassVar[str] = ""
+    """The option that a bare value stands for: `evidence_recall: 10` is `{k: 10}`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A number between 0 and 1, and why: `note` for people, `details` for whoever looks closer."""
+
+    value: float
+    note: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Scorer:
+    """A function of a trial.
+
+    Attributes:
+        binary: its values are 0 and 1 only, so that McNemar's test fits.
+        judged: it asks a model; such scorers are part of a trial's identity with their judge.
+        wrong: the value of a trial that broke or failed, None where it then has none.
+    """
+
+    Options: ClassVar[type[Options]] = Options
+    binary: ClassVar[bool] = False
+    judged: ClassVar[bool] = False
+    wrong: ClassVar[float | None] = 0.0
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+
+    def score(self, outcome: record.Outcome, ask: Ask) -> Score | None:
+        """The score of a trial; None where it does not apply to this case.
+
+        A trial whose status is `broken` is never shown to a scorer: it gets `wrong`.
+        """
+        raise NotImplementedError
