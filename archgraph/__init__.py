@@ -1,7 +1,8 @@
 """archgraph: LLM agent architectures, declared as graphs of memory stores, tools and threads.
 
 This is the whole face. `load` reads a YAML file, `check` lists what is wrong with it, `compile`
-makes the plan that runs, `open_agent` makes or opens a living agent. Everything else is inside.
+makes the plan that runs, `open_agent` makes or opens a living agent, `run_suite` compares
+architectures. Everything else is inside.
 """
 
 from __future__ import annotations
@@ -12,14 +13,19 @@ from archgraph import errors
 
 if TYPE_CHECKING:
     from archgraph.api import check, compile, load, open_agent
+    from archgraph.comparisons import run_suite
 
-__all__ = ["check", "compile", "errors", "load", "open_agent"]
+__all__ = ["check", "compile", "errors", "load", "open_agent", "run_suite"]
 
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
     """The verbs are imported when first used, so that `import archgraph` costs nothing."""
+    if name == "run_suite":
+        from archgraph import comparisons
+
+        return comparisons.run_suite
     if name in __all__:
         from archgraph import api
 

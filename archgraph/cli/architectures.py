@@ -133,16 +133,21 @@ def _leaves(node: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(["architecture"]), default="architecture")
+@click.argument("kind", type=click.Choice(["architecture", "suite"]), default="architecture")
 def schema(kind: str) -> None:
-    """Print the JSON Schema of the language, the types of installed plugins included.
+    """Print the JSON Schema of architectures or suites, the types of installed plugins included.
 
     Save it, and name it in the first line of your file, to have an editor complete and check it:
     `# yaml-language-server: $schema=architecture.schema.json`.
     """
     from archgraph.graph import schema as schemas
 
-    screen.Screen().json(schemas.schema())
+    if kind == "architecture":
+        screen.Screen().json(schemas.schema())
+        return
+    from archgraph.suites.planning import schema as suites
+
+    screen.Screen().json(suites.schema())
 
 
 def plan_of(source: str, varied: Sequence[str] = ()) -> plans.Plan:

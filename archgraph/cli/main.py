@@ -20,13 +20,20 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "check": ("architectures", "Tell everything that is wrong with architecture files."),
         "show": ("architectures", "Draw an architecture: its graph, budget or resolved file."),
         "diff": ("difference", "Tell how two architectures differ: in words, or drawn."),
-        "new": ("new", "Write an architecture or a plugin to begin from."),
+        "new": ("new", "Write an architecture, a suite or a plugin to begin from."),
         "schema": ("architectures", "Print the JSON Schema of the language, for editors."),
     },
     "Talk": {
         "chat": ("chat", "Talk with an agent, and look into it while you do."),
         "send": ("talking", "Send one message and print the reply."),
         "feed": ("talking", "Give a transcript to an agent, message by message."),
+    },
+    "Compare": {
+        "run": ("run", "Compare architectures on the same work, with honest statistics."),
+        "report": ("report", "Tell what a run shows: tables, plots, one HTML page."),
+        "compare": ("compare", "Follow two trials of one case to where they part."),
+        "why": ("why", "Tell what a result depends on, and what changed."),
+        "search": ("search", "Look for better parameters, and score the winner honestly."),
     },
     "Inspect": {
         "journal": ("journal", "Tell what an agent did: turns, steps, calls, exact windows."),
@@ -121,6 +128,7 @@ def cli() -> None:
       archgraph chat memgpt              talk with a shipped agent, no key needed
       archgraph show memgpt              see what it is made of
       archgraph check my_agent.yaml      find what is wrong with your own
+      archgraph run demo                 compare six architectures, with intervals
     """  # noqa: D301 (\b is click's mark for text that is not to be wrapped)
 
 

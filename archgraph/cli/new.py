@@ -8,6 +8,7 @@ import click
 
 MADE = {
     "architecture": "Write an architecture and its prompt, ready to run.",
+    "suite": "Write a suite: which architectures to compare, on what, and how.",
     "plugin": "Write a package that brings a memory type, with its tests.",
 }
 """What can be made, and the line that `archgraph new --help` shows. The command `x` is the function

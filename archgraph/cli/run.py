@@ -1,0 +1,168 @@
+"""`run`: compare architectures on the same work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archgraph import errors
+from archgraph.cli import screen, suite_options
+
+if TYPE_CHECKING:
+    from archgraph import comparisons
+    from archgraph.suites import plan as plans
+    from archgraph.suites.running import coordinator
+
+AT_FAULT, FAILED, INTERRUPTED = 1, 3, 130
+
+
+def _resources(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Where and with what a plan is run."""
+    for option in (
+        click.option("--out", metavar="FOLDER", help="Keep the run here, not in runs/NAME."),
+        click.option("--resume", metavar="RUN", help="Go on with the run of a folder."),
+        click.option("--verify", metavar="RUN", help="Derive a run's table from its rows again."),
+        click.option("--workers", type=click.IntRange(0), default=2, show_default=True,
+                     help="Processes; 0 runs everything in this one."),
+        click.option("--engine", default="local", show_default=True,
+                     help="local, or dask (extra `dask`)."),
+        click.option("--scheduler", metavar="ADDRESS", default="",
+                     help="Dask's scheduler, tcp://host:8786; without one it is started here."),
+        click.option("--record", metavar="FOLDER", help="Keep every paid answer for --replay."),
+        click.option("--replay", metavar="FOLDER", help="Answer from a recording, without a key."),
+        click.option("--dry-run", is_flag=True, help="Show the plan, and what it may take; stop."),
+        click.option("-y", "--yes", is_flag=True, help="Do not ask before money is spent."),
+        click.option("--no-report", is_flag=True, help="Write no report.html."),
+        click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
+        click.option("-q", "--quiet", is_flag=True, help="Print nothing but the result."),
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+@click.command()
+@suite_options.asked
+@_resources
+def run(asked: comparisons.Asked | None, **chosen: Any) -> int:
+    """Compare architectures on the same cases, seeds and budget.
+
+    Name a suite (a YAML file, or a shipped one such as demo), or architectures together with
+    --dataset. What is finished already is not done again: the same command goes on after ctrl-C,
+    a crash or a spent limit, and a change runs only what depends on it.
+    """
+    from archgraph import comparisons
+
+    out = screen.Screen()
+    if chosen["verify"]:
+        return _verify(out, comparisons.find(chosen["verify"]))
+    if chosen["resume"]:
+        folder = comparisons.find(chosen["resume"])
+        asked, chosen["out"] = comparisons.again(folder, asked), folder
+    if asked is None or not asked.what:
+        raise click.UsageError("name a suite, or architectures together with --dataset")
+    plan = comparisons.planned(asked)
+    if chosen["dry_run"]:
+        _show_plan(out, plan, pilot=True, as_json=chosen["as_json"])
+        return 0
+    return _run(out, plan, chosen)
+
+
+def _run(out: screen.Screen, plan: plans.RunPlan, chosen: dict[str, Any]) -> int:
+    from archgraph import comparisons
+    from archgraph.suites.running import coordinator
+
+    aside = screen.Screen(err=True)
+    folder = comparisons.folder_of(plan, chosen["out"])
+    if not chosen["quiet"]:
+        _show_plan(aside, plan, pilot=False)
+    _consent(plan, chosen)
+    how = coordinator.How(
+        engine=chosen["engine"], workers=chosen["workers"], scheduler=chosen["scheduler"],
+        record=_path(chosen["record"]), replay=_path(chosen["replay"]),
+    )  # fmt: skip
+    end = _watched(aside, plan, folder, how, quiet=chosen["quiet"])
+    rows, shown = comparisons.read(folder)
+    _show_results(out, shown, as_json=chosen["as_json"])
+    if not chosen["no_report"]:
+        place = folder / comparisons.REPORT
+        place.write_text(comparisons.page(folder, rows, shown), encoding="utf-8")
+        aside.line(f"\nreport: {place}", "dim")
+    return _told(aside, end, folder)
+
+
+def _told(aside: screen.Screen, end: coordinator.RunEnd, folder: Path) -> int:
+    """Say how a run ended, where that is not as planned; its exit code."""
+    if end.state == "interrupted":
+        aside.line(f"Stopped. To go on: archgraph run --resume {folder}")
+        return INTERRUPTED
+    if end.state == "stopped":
+        aside.line(f"Stopped: {end.reason}. To go on: archgraph run --resume {folder}", "warn")
+        return FAILED
+    if end.broken:
+        aside.line(f"{screen.plural(end.broken, 'trial')} broke and count as wrong; the report "
+                   "lists them", "warn")  # fmt: skip
+        return FAILED
+    return 0
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None
+
+
+def _watched(
+    aside: screen.Screen, plan: plans.RunPlan, folder: Path, how: coordinator.How, *, quiet: bool
+) -> coordinator.RunEnd:
+    from archgraph import comparisons
+    from archgraph.cli import run_progress
+
+    with run_progress.shown(aside, len(plan.trials), quiet=quiet) as watch:
+        return comparisons.run(plan, folder, how, watch)
+
+
+def _consent(plan: plans.RunPlan, chosen: dict[str, Any]) -> None:
+    """Ask a person at a terminal before money can be spent."""
+    from archgraph import comparisons
+
+    paid = comparisons.paid_models(plan)
+    person = click.get_text_stream("stdin").isatty()
+    if not paid or chosen["replay"] or chosen["yes"] or not person:
+        return
+    click.confirm(f"This asks {', '.join(paid)}. Go on?", abort=True, err=True)
+
+
+def _show_plan(
+    out: screen.Screen, plan: plans.RunPlan, *, pilot: bool, as_json: bool = False
+) -> None:
+    from archgraph import comparisons
+    from archgraph.suites.planning import estimate
+
+    estimated = comparisons.estimated(plan, pilot=pilot)
+    if as_json:
+        out.json(estimate.plain(plan, estimated))
+        return
+    for line in estimate.lines(plan, estimated):
+        out.line(line)
+    out.line()
+
+
+def _show_results(out: screen.Screen, shown: Any, *, as_json: bool) -> None:
+    from archgraph.suites.reporting import plain, table
+
+    text = plain.text(shown) if as_json else table.text(shown, min(out.width, 120))
+    out.line(text.rstrip("\n"))
+
+
+def _verify(out: screen.Screen, folder: Path) -> int:
+    """Tell whether a run's table follows from its rows."""
+    from archgraph import comparisons
+
+    wrong = comparisons.verify(folder)
+    for line in wrong:
+        out.line(line, "bad")
+    if wrong:
+        raise errors.InputError(f"{folder}: {screen.plural(len(wrong), 'thing')} do not agree")
+    out.line(f"{folder}: every score follows from what its trial did, and every hash agrees")
+    return 0

@@ -1,0 +1,234 @@
+"""The verbs of suites that the doors share: plan a run, run it, read it, search.
+
+Called by the commands and exported as `archgraph.run_suite`. Joins planning, running, analysis and
+reporting; decides only where a run is kept. Knows no terminal.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archgraph import errors
+
+if TYPE_CHECKING:
+    from archgraph.suites import findings as found
+    from archgraph.suites import plan as plans
+    from archgraph.suites import record, results
+    from archgraph.suites.planning import estimate
+    from archgraph.suites.running import coordinator
+
+RUNS = Path("runs")
+"""Where runs are kept unless said otherwise: a folder for each suite."""
+
+LEDGER = "run.db"
+REPORT = "report.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be compared: a suite (a file or a shipped name), or architectures and datasets.
+
+    The fields after `datasets` go over what a suite says; `sets` are overrides for every arm, as
+    after `--set`. Empty fields leave things as they are.
+    """
+
+    what: Sequence[str]
+    datasets: Sequence[str] = ()
+    models: Sequence[str] = ()
+    sets: Sequence[str] = ()
+    scorers: Sequence[str] = ()
+    ablate: Sequence[str] = ()
+    vary: Sequence[str] = ()
+    more: dict[str, Any] = field(default_factory=dict)
+    """Other keys of a suite: `repeats`, `baseline`, `judge`, `max_cost`, `faults`..."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that has ended: its folder, how it ended, and what it shows."""
+
+    folder: Path
+    end: coordinator.RunEnd
+    results: results.Results
+    findings: found.Findings
+
+    def table(self, width: int = 100) -> str:
+        """The table as `archgraph run` prints it."""
+        from archgraph.suites.reporting import table
+
+        return table.text(self.findings, width)
+
+
+def planned(asked: Asked) -> plans.RunPlan:
+    """The plan of a run.
+
+    Raises:
+        SpecError: the suite has problems; all of them are in `.problems`.
+        InputError: a dataset's file is missing or has another shape.
+    """
+    from archgraph.suites.planning import build, load
+
+    return build.plan(load.asked(asked))
+
+
+def folder_of(plan: plans.RunPlan, out: str | Path | None = None) -> Path:
+    """Where a run is kept: `runs/<suite>` unless said."""
+    return Path(out) if out else RUNS / plan.name
+
+
+def run(
+    plan: plans.RunPlan,
+    folder: Path,
+    how: coordinator.How,
+    watch: Callable[[coordinator.Progress], None] | None = None,
+) -> coordinator.RunEnd:
+    """Run a plan, or go on with it; trials that are in the folder already are not run again."""
+    from archgraph.suites.running import coordinator
+
+    return coordinator.run(plan, folder, how, watch)
+
+
+def run_suite(source: str | Path | Sequence[str], *, folder: str | Path | None = None,
+              workers: int = 2, **more: Any) -> Run:  # fmt: skip
+    """Run a suite (a file or a shipped name) or compare architectures, and read what came of it.
+
+    `more` are fields of `Asked` (`datasets`, `models`, `sets`, `scorers`, `ablate`) and keys of a
+    suite (`repeats`, `baseline`, `max_cost`...), which go over what the suite says. What was
+    finished in the folder before is not run again.
+
+    Raises:
+        SpecError: the suite has problems.
+        InputError: data is missing, or the folder holds something else.
+    """
+    from archgraph.suites.running import coordinator
+
+    what = [str(source)] if isinstance(source, str | Path) else list(source)
+    fields = {each.name for each in dataclasses.fields(Asked)} - {"what", "more"}
+    given = {key: value for key, value in more.items() if key in fields}
+    rest = {key: value for key, value in more.items() if key not in fields}
+    plan = planned(Asked(what, **given, more=rest))
+    place = folder_of(plan, folder)
+    end = run(plan, place, coordinator.How(workers=workers))
+    results, shown = read(place)
+    return Run(place, end, results, shown)
+
+
+def find(name: str | Path | None = None) -> Path:
+    """The folder of a run: a path, a name in `runs`, or the newest in `runs` if none is given.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name is None:
+        held = sorted(RUNS.glob(f"*/{LEDGER}"), key=lambda path: path.stat().st_mtime)
+        if not held:
+            raise errors.InputError(
+                f"there is no run in {RUNS}/; name one with --run, or make one: archgraph run demo"
+            )
+        return held[-1].parent
+    for place in (Path(name), RUNS / name):
+        if (place / LEDGER).is_file():
+            return place
+    known = [path.parent.name for path in RUNS.glob(f"*/{LEDGER}")]
+    raise errors.InputError(f"{name} is no run (a folder with {LEDGER}); "
+                            f"{errors.suggest(Path(name).name, known)}")  # fmt: skip
+
+
+def read(
+    folder: Path, *, baseline: str = "", scorers: Sequence[str] = ()
+) -> tuple[results.Results, found.Findings]:
+    """The rows of a run and what they show.
+
+    Args:
+        folder: of the run.
+        baseline: compare with another arm than the suite says.
+        scorers: the primary scorers to compare by, instead of the suite's.
+    """
+    from archgraph.suites import analysis
+    from archgraph.suites.running import ledger
+
+    with ledger.open_ledger(folder, readonly=True) as held:
+        rows = held.results()
+    return rows, analysis.analyse(rows, baseline=baseline, scorers=scorers)
+
+
+def estimated(plan: plans.RunPlan, *, pilot: bool) -> estimate.Estimate:
+    """What a run may take; with `pilot` a few cases are tried with the offline policy first."""
+    from archgraph.suites.planning import estimate
+    from archgraph.suites.running import piloting
+
+    return estimate.estimate(plan, piloting.pilot(plan) if pilot else None)
+
+
+def page(folder: Path, rows: results.Results, shown: found.Findings, details: str = "all") -> str:
+    """The HTML report of a run, with what its trials did."""
+    from archgraph.suites.reporting import page
+    from archgraph.suites.running import ledger
+
+    with ledger.open_ledger(folder, readonly=True) as held:
+        return page.html(shown, rows, held.detail if details != "none" else None, details=details)
+
+
+def outcome(folder: Path, trial: str) -> tuple[str, record.Outcome]:
+    """A trial's id and all that it did; `trial` is an id, its beginning, or `arm/case`.
+
+    Raises:
+        InputError: there is no such trial, or several.
+    """
+    from archgraph.suites.running import ledger
+
+    with ledger.open_ledger(folder, readonly=True) as held:
+        id = held.find_trial(trial)
+        return id, held.outcome(id)
+
+
+def why(folder: Path, trial: str) -> list[str]:
+    """What a trial's result depends on, and what changed against the nearest other one.
+
+    Raises:
+        InputError: there is no such trial, or several.
+    """
+    from archgraph.suites.reporting import why
+    from archgraph.suites.running import ledger
+
+    with ledger.open_ledger(folder, readonly=True) as held:
+        return why.told(held, held.find_trial(trial))
+
+
+def verify(folder: Path) -> list[str]:
+    """What in a run does not follow from its own rows and hashes; empty where all does."""
+    from archgraph.suites.running import verifying
+
+    return verifying.verify(folder)
+
+
+def again(folder: Path, asked: Asked | None) -> Asked:
+    """What a run was asked for, as its folder keeps it, with what is asked now on top."""
+    from archgraph.suites.running import ledger
+
+    with ledger.open_ledger(folder, readonly=True) as held:
+        source = json.loads(held.meta("suite"))
+    more = {**source, **(asked.more if asked else {})}
+    return Asked((), more=more)
+
+
+def labels(folder: Path, *trials: str) -> tuple[str, ...]:
+    """The arms that trials belong to."""
+    from archgraph.suites.running import ledger
+
+    with ledger.open_ledger(folder, readonly=True) as held:
+        return tuple(held.arm_of(each) for each in trials)
+
+
+def paid_models(plan: plans.RunPlan) -> list[str]:
+    """The models of a plan that may cost money."""
+    from archgraph.suites.running import broker
+
+    named = {thread.model for arm in plan.arms for thread in arm.plan.threads.values()}
+    named |= {plan.judge} if plan.judge else set()
+    return sorted(model for model in named if model and broker.is_brokered(model))
