@@ -1,0 +1,119 @@
+"""Looks things up in findings in the order in which reports show them. Called by every format.
+
+Knows no layout and computes nothing that is not in the findings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from archgraph.suites import findings as found
+
+
+def primary(findings: found.Findings, dataset: str) -> str:
+    """The scorer that decides on a dataset."""
+    chosen = findings.primary.get(dataset, "")
+    return chosen or next((c.scorer for c in findings.cells if c.dataset == dataset), "")
+
+
+def datasets(findings: found.Findings) -> list[str]:
+    """All datasets: those that are declared, then those that only cells name."""
+    return unique([*findings.datasets, *(cell.dataset for cell in findings.cells)])
+
+
+def arms(findings: found.Findings, dataset: str = "") -> list[str]:
+    """The arms, in the suite's order; of one dataset, those with a cell on it."""
+    named = unique([*findings.arms, *(cell.arm for cell in findings.cells)])
+    if not dataset:
+        return named
+    there = {cell.arm for cell in findings.cells if cell.dataset == dataset}
+    return [arm for arm in named if arm in there]
+
+
+def scorers(findings: found.Findings, dataset: str) -> list[str]:
+    """The scorers of a dataset, the primary one first."""
+    there = {cell.scorer for cell in findings.cells if cell.dataset == dataset}
+    named = unique([primary(findings, dataset), *findings.scorers, *sorted(there)])
+    return [name for name in named if name in there]
+
+
+def cell(findings: found.Findings, arm: str, dataset: str, scorer: str) -> found.Cell | None:
+    """The cell over all cases."""
+    return next(
+        (c for c in findings.cells
+         if (c.arm, c.dataset, c.scorer, c.axis) == (arm, dataset, scorer, "all")), None,
+    )  # fmt: skip
+
+
+def axes(findings: found.Findings, dataset: str, scorer: str) -> list[str]:
+    """The groupings that a dataset's cells have, without `all`."""
+    return unique(
+        c.axis for c in findings.cells
+        if c.dataset == dataset and c.scorer == scorer and c.axis != "all"
+    )  # fmt: skip
+
+
+def groups(findings: found.Findings, dataset: str, scorer: str, axis: str) -> list[str]:
+    """The groups of an axis in reading order: numbers by value, words by name."""
+    there = unique(c.group for c in slices(findings, dataset, scorer, axis))
+    return sorted(there, key=rank)
+
+
+def slices(findings: found.Findings, dataset: str, scorer: str, axis: str) -> list[found.Cell]:
+    """All cells of one axis."""
+    return [c for c in findings.cells
+            if (c.dataset, c.scorer, c.axis) == (dataset, scorer, axis)]  # fmt: skip
+
+
+def cost(findings: found.Findings, arm: str, dataset: str) -> found.Cost | None:
+    """What an arm took on a dataset."""
+    return next((c for c in findings.costs if (c.arm, c.dataset) == (arm, dataset)), None)
+
+
+def tokens(spent: found.Cost | None) -> float:
+    """Tokens per question, in and out; NaN where they are not known."""
+    if spent is None:
+        return float("nan")
+    there = [spent.metrics[name] for name in ("prompt_tokens", "completion_tokens")
+             if name in spent.metrics]  # fmt: skip
+    return sum(there) if there else float("nan")
+
+
+def differences(findings: found.Findings, dataset: str) -> list[found.Difference]:
+    """The comparisons of a dataset, those by the primary scorer first."""
+    of = [d for d in findings.differences if d.dataset == dataset]
+    return sorted(of, key=lambda d: d.scorer != primary(findings, dataset))
+
+
+def claimed(differences: Iterable[found.Difference]) -> bool:
+    """Whether any of them allows to claim a difference."""
+    return any(d.verdict in (found.A_BETTER, found.B_BETTER) for d in differences)
+
+
+def missing(findings: found.Findings) -> int:
+    """Trials of the plan that have no row."""
+    return max(0, findings.planned - findings.present)
+
+
+def notes(findings: found.Findings) -> list[str]:
+    """What must be read first: the notes, and the confounds that the notes do not hold."""
+    told = "\n".join(findings.notes)
+    return unique([*findings.notes, *(each for each in findings.confounds if each not in told)])
+
+
+def about(findings: found.Findings, dataset: str) -> dict[str, Any]:
+    """What is known of a dataset: type, split, licence, provenance, mode."""
+    return dict(findings.datasets.get(dataset, {}))
+
+
+def unique(words: Iterable[str]) -> list[str]:
+    """Each word once, in the order of its first appearance."""
+    return list(dict.fromkeys(words))
+
+
+def rank(text: str) -> tuple[Sequence[float], str]:
+    """A sort key that puts `2` before `10`, and `depth 2` before `depth 10`."""
+    numbers = [float(each) for each in re.findall(r"\d+(?:\.\d+)?", text)]
+    return (numbers if re.match(r"\D*\d", text) else [float("inf")], text)

@@ -1,0 +1,245 @@
+"""Findings as tables without a format: titles, columns, rows and notes, all of them text.
+
+The terminal, Markdown, LaTeX and the page all draw these; so they say the same. Knows no format.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from archgraph.suites import findings as found
+from archgraph.suites import record
+from archgraph.suites.reporting import reading, wording
+
+CLAIM_NONE = "No difference can be claimed."
+_TESTS = "p: {tests}, after Holm's correction over the whole family of comparisons."
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column. `numeric` ones align at the right; `long` ones may be broken into lines."""
+
+    title: str
+    numeric: bool = True
+    long: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A table. `title` says what it shows, `notes` how to read it."""
+
+    key: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+
+
+def _column(title: str, *, numeric: bool = True, long: bool = False) -> Column:
+    return Column(title, numeric, long)
+
+
+ARM = Column("arm", numeric=False, long=True)
+
+
+def described(findings: found.Findings, dataset: str) -> str:
+    """A dataset in a few words: its split, mode and licence, and what does not verify."""
+    about = reading.about(findings, dataset)
+    said = [f"split: {about.get('split') or 'not declared'}"]
+    said += [str(about[key]) for key in ("mode",) if about.get(key)]
+    if about.get("licence"):
+        said.append(f"licence: {about['licence']}")
+    source = about.get("provenance") or {}
+    if source.get("verified") is False:
+        said.append("data not verified")
+    return "; ".join(said)
+
+
+def main(findings: found.Findings, dataset: str, *, full: bool = False) -> Sheet:
+    """The table of a dataset: each arm's score with its interval, and what stands beside it.
+
+    Args:
+        findings: what to show.
+        dataset: which one.
+        full: give every score its interval, not only the primary one.
+    """
+    scorer = reading.primary(findings, dataset)
+    others = [s for s in reading.scorers(findings, dataset) if s != scorer]
+    columns = [ARM, _column(scorer), _column("n"), _column("bad")]
+    columns += [_column(name) for name in others]
+    columns += [_column("tokens/q"), _column("calls/q")]
+    rows = []
+    for arm in reading.arms(findings, dataset):
+        rows.append(_arm_row(findings, arm, dataset, others, full=full))
+    primary = [c for c in reading.slices(findings, dataset, scorer, "all")]
+    title = f"{dataset} ({described(findings, dataset)}), by {scorer}"
+    return Sheet(f"main-{dataset}", title, tuple(columns), tuple(rows), _main_notes(primary))
+
+
+def _arm_row(
+    findings: found.Findings, arm: str, dataset: str, others: list[str], *, full: bool
+) -> tuple[str, ...]:
+    cell = reading.cell(findings, arm, dataset, reading.primary(findings, dataset))
+    spent = reading.cost(findings, arm, dataset)
+    tokens = wording.amount(reading.tokens(spent))
+    star = " *" if spent is not None and spent.pareto else "  "
+    shown = [arm]
+    if cell is None:
+        shown += [wording.NOTHING] * 3
+    else:
+        bad = wording.tally(cell.bad) if full else f"{sum(cell.bad.values()):,}"
+        shown += [wording.score(cell.score), sizes(cell), bad or "0"]
+    for name in others:
+        other = reading.cell(findings, arm, dataset, name)
+        write = wording.score if full else (lambda i: wording.points(i.value))
+        shown.append(write(other.score) if other else wording.NOTHING)
+    calls = spent.metrics.get("calls") if spent else None
+    return (*shown, tokens + star, wording.amount(calls))
+
+
+def sizes(cell: found.Cell) -> str:
+    """How many cases, conversations and (where it is not one a case) trials."""
+    repeated = f" x{cell.trials / cell.n:g}" if cell.n and cell.trials != cell.n else ""
+    return f"{cell.n:,}/{cell.clusters:,}{repeated}"
+
+
+def _main_notes(cells: list[found.Cell]) -> tuple[str, ...]:
+    notes = [f"Scores are points of 100, in brackets {intervals(c.score for c in cells)}."]
+    n = "n: cases/conversations"
+    if any(c.trials != c.n for c in cells):
+        n += ", x trials of each case"
+    notes.append(f"{n}. bad: trials that failed, were cut or broke; they count as wrong.")
+    notes.append("tokens/q: in and out, for one question; * no arm is both cheaper and better.")
+    if any(not math.isfinite(c.score.low) for c in cells):
+        notes.append("[none]: there are too few conversations for an interval.")
+    return tuple(notes)
+
+
+def intervals(all_of: Iterable[found.Interval]) -> str:
+    """What the brackets are: `95% intervals (cluster bootstrap)`."""
+    there = list(all_of)
+    levels = reading.unique(f"{100 * each.level:g}%" for each in there)
+    methods = reading.unique(each.method for each in there if each.method)
+    named = f" ({', '.join(methods)})" if methods else ""
+    return f"{' and '.join(levels) or '95%'} intervals{named}"
+
+
+def groups(findings: found.Findings, dataset: str, axis: str) -> Sheet:
+    """The primary score of each arm in each group of an axis (category, depth, position)."""
+    scorer = reading.primary(findings, dataset)
+    cells = reading.slices(findings, dataset, scorer, axis)
+    names = reading.groups(findings, dataset, scorer, axis)
+    by_place = {(c.arm, c.group): c for c in cells}
+    sizes_of = {name: _same([c.n for c in cells if c.group == name]) for name in names}
+    columns = (ARM, *(_column(f"{name} (n={sizes_of[name]})") for name in names))
+    rows = []
+    for arm in reading.arms(findings, dataset):
+        there = [by_place.get((arm, name)) for name in names]
+        if any(there):
+            rows.append((arm, *(wording.short(c.score) if c else wording.NOTHING for c in there)))
+    note = f"Whole points of 100, {intervals(c.score for c in cells)}; n: cases."
+    title = f"{dataset}, by {scorer}: each {axis}"
+    return Sheet(f"groups-{dataset}-{axis}", title, columns, tuple(rows), (note,))
+
+
+def _same(numbers: list[int]) -> str:
+    low, high = min(numbers, default=0), max(numbers, default=0)
+    return f"{low:,}" if low == high else f"{low:,}-{high:,}"
+
+
+def differences(findings: found.Findings, dataset: str, scorer: str) -> Sheet:
+    """Each arm against its baseline on the same cases."""
+    there = [d for d in reading.differences(findings, dataset) if d.scorer == scorer]
+    bases = reading.unique(d.baseline for d in there)
+    one = bases[0] if len(bases) == 1 else ""
+    rows = tuple(
+        (d.arm if one else f"{d.arm} - {d.baseline}", *_compared(d)) for d in there
+    )  # fmt: skip
+    title = f"{dataset}, by {scorer}: difference to {one or 'the baseline'}, paired by case"
+    notes = [f"Points, {intervals(d.difference for d in there)}. wins:losses: cases that only one "
+             f"of the two gets right (or better)."]  # fmt: skip
+    tests = reading.unique(d.test for d in there)
+    notes.append(_TESTS.format(tests=", ".join(tests)))
+    if not reading.claimed(there):
+        notes.append(CLAIM_NONE)
+    key = f"differences-{dataset}-{scorer}"
+    return Sheet(key, title, _DIFFERENCE_COLUMNS, rows, tuple(notes))
+
+
+_DIFFERENCE_COLUMNS = (
+    ARM, Column("difference"), Column("p (Holm)"), Column("wins:losses"), Column("n"),
+    Column("verdict", numeric=False),
+)  # fmt: skip
+
+
+def _compared(d: found.Difference) -> tuple[str, ...]:
+    return (
+        wording.difference(d.difference), wording.chance(d.adjusted), f"{d.wins:,}:{d.losses:,}",
+        f"{d.n:,}/{d.clusters:,}", d.verdict,
+    )  # fmt: skip
+
+
+def losses(findings: found.Findings, dataset: str) -> Sheet:
+    """Where gold items went, in the order of a fact's way to the answer."""
+    there = [loss for loss in findings.losses if loss.dataset == dataset]
+    named = reading.unique([*record.LOSSES, *(f for loss in there for f in loss.fates)])
+    fates = [f for f in named if f != record.REACHED and any(x.fates.get(f) for x in there)]
+    rows = tuple(
+        (x.arm, f"{x.gold:,}", *(f"{x.fates.get(f, 0):,}" for f in fates),
+         f"{x.fates.get(record.REACHED, 0):,}")
+        for x in there
+    )  # fmt: skip
+    columns = (ARM, _column("gold"), *map(_column, fates), _column(record.REACHED))
+    note = "Gold items of all trials by where they were lost; reached: stood in a context window."
+    return Sheet(f"losses-{dataset}", f"{dataset}: where facts were lost", columns, rows, (note,))
+
+
+def ablations(findings: found.Findings) -> Sheet:
+    """What the removal of each node did, the largest effect first."""
+    rows = tuple(
+        (each.node, each.difference.baseline, each.difference.dataset,
+         *_compared(each.difference))
+        for each in findings.ablations
+    )  # fmt: skip
+    columns = (
+        Column("without", numeric=False, long=True), Column("arm", numeric=False, long=True),
+        Column("dataset", numeric=False), *_DIFFERENCE_COLUMNS[1:],
+    )  # fmt: skip
+    there = [each.difference for each in findings.ablations]
+    notes = [f"Points against the arm that has the node, {intervals(d.difference for d in there)}, "
+             "ranked by size. Below zero: the node helps."]  # fmt: skip
+    notes.append(_TESTS.format(tests=", ".join(reading.unique(d.test for d in there))))
+    if not reading.claimed(there):
+        notes.append(CLAIM_NONE)
+    return Sheet("ablations", "Ablations", columns, rows, tuple(notes))
+
+
+def variances(findings: found.Findings) -> Sheet:
+    """Where each cell's score varies from."""
+    names = reading.unique(n for v in findings.variances for n in v.components)
+    rows = tuple(
+        (v.arm, v.dataset, v.scorer,
+         *(f"{wording.points(v.components[n])}%" if n in v.components else wording.NOTHING
+           for n in names))
+        for v in findings.variances
+    )  # fmt: skip
+    columns = (ARM, Column("dataset", numeric=False), Column("scorer", numeric=False),
+               *map(_column, names))  # fmt: skip
+    note = "Shares of the variance of single trials; a part with one seed is absent."
+    return Sheet("variances", "Where scores vary from", columns, rows, (note,))
+
+
+def failures(findings: found.Findings) -> Sheet:
+    """The trials that are not done, counted by arm, dataset, status and reason."""
+    counts: dict[tuple[str, ...], int] = {}
+    for each in findings.failures:
+        key = tuple(str(each.get(name, "")) for name in ("arm", "dataset", "status", "reason"))
+        counts[key] = counts.get(key, 0) + 1
+    columns = (
+        Column("trials"), ARM, Column("dataset", numeric=False),
+        Column("status", numeric=False), Column("reason", numeric=False, long=True),
+    )  # fmt: skip
+    rows = tuple((f"{n:,}", *key) for key, n in counts.items())
+    return Sheet("failures", "Trials that are not done", columns, rows)
