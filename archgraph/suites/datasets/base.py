@@ -7,11 +7,13 @@ architecture and no agent.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import collections
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import pydantic
 
+from archgraph import errors
 from archgraph.suites.datasets import case
 
 Conversation = case.Conversation
@@ -42,15 +44,15 @@ class Dataset:
 
     Attributes:
         mode: how histories are fed unless the suite says otherwise.
-        split: `held out`, `dev` (looked at while archgraph was made) or `generated`; printed in
-            every table.
+        split: `held out`, `dev` (looked at while archgraph was made), `generated`, or a mix in
+            words; printed in every table. A dataset that knows it only from the file sets it anew.
         scorers: the scorers that fit, the primary one first.
         licence: of the data.
     """
 
     Options: ClassVar[type[Options]] = Options
     mode: ClassVar[str] = "observe"
-    split: ClassVar[str] = "held out"
+    split: str = "held out"
     scorers: ClassVar[tuple[str, ...]] = ("contains",)
     licence: ClassVar[str] = ""
 
@@ -82,3 +84,17 @@ class Dataset:
                 return
             kept = [c for c in found.cases if not wanted or str(c.category) in wanted]
             yield case.Conversation(found.id, found.items, tuple(kept[: chosen.questions or None]))
+
+
+def distinct(dataset: str, place: str, ids: Sequence[str]) -> None:
+    """Refuse ids of one kind and place that stand there twice.
+
+    Raises:
+        InputError: names them.
+    """
+    if len(set(ids)) < len(ids):
+        twice = [each for each, count in collections.Counter(ids).items() if count > 1]
+        raise errors.InputError(
+            f"{dataset}: {place} has several with the same id: {', '.join(twice[:10])}; ids must "
+            f"differ"
+        )
