@@ -94,13 +94,18 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class ScorerPlan:
-    """A scorer as a suite names it: `name` in tables, `type` in the registry, options in plain form."""
+    """A scorer as a suite names it: `name` in tables, `type`, options in plain form.
+
+    `type` is a registered name, or with a colon a class of one's own, `module:Class` or
+    `file.py:Class`, looked for in `folder` (that of the suite).
+    """
 
     name: str
     type: str
     options: Mapping[str, Any] = field(default_factory=dict)
     datasets: tuple[str, ...] = ()
     """The datasets that it scores; empty: all."""
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import pydantic
 
 from archgraph.suites import record
+from archgraph.suites.datasets import case as cases
 
 Ask = Callable[[str, str], str]
 """Asks the judge: (system prompt, question) -> its whole answer as text."""
@@ -46,15 +47,25 @@ class Scorer:
         binary: its values are 0 and 1 only, so that McNemar's test fits.
         judged: it asks a model; such scorers are part of a trial's identity with their judge.
         wrong: the value of a trial that broke or failed, None where it then has none.
+        sees_failed: it looks at trials whose turn failed, too (what was found, which steps were
+            done); a scorer of replies does not, so that a failed turn counts as wrong.
     """
 
     Options: ClassVar[type[Options]] = Options
-    binary: ClassVar[bool] = False
-    judged: ClassVar[bool] = False
-    wrong: ClassVar[float | None] = 0.0
+    binary: bool = False
+    judged: bool = False
+    wrong: float | None = 0.0
+    sees_failed: bool = False
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Any) -> None:
         self.options = options
+
+    def applies(self, case: cases.Case) -> bool:
+        """Whether it has anything to say about this case, however the trial ends.
+
+        Asked before a broken trial gets `wrong`, so that arms are compared on the same cases.
+        """
+        return True
 
     def score(self, outcome: record.Outcome, ask: Ask) -> Score | None:
         """The score of a trial; None where it does not apply to this case.

@@ -1,6 +1,7 @@
 """Scorers: functions from an output and a case's gold to a number between 0 and 1.
 
-Called by the suite runner and by benchmarks. Knows no agent and calls no model.
+Called by the scorers beside this file and by benchmarks. Knows no agent and calls no model. What
+counts as abstaining stands in `abstaining`, what is computed over ids in `ranking`.
 
 `locomo` follows LoCoMo's published scoring (snap-research/locomo, task_eval/evaluation.py): Porter
 stems, the F1 of tokens, and one rule for each category.
@@ -12,12 +13,13 @@ import collections
 import re
 import string
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from archgraph.llm import porter
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLES = re.compile(r"\b(a|an|the|and)\b")
+_WORD = re.compile(r"[^\W_]+")
 _ABSTAINED = ("no information available", "not mentioned")
 
 MULTI_ANSWER, OPEN_DOMAIN, ADVERSARIAL = 1, 3, 5
@@ -77,6 +79,31 @@ def contains(output: str, answers: Sequence[str]) -> float:
     return _best(output, answers, _stands_in)
 
 
+def rouge_l_recall(output: str, answers: Sequence[str]) -> float:
+    """ROUGE-L recall (Lin, 2004): longest common subsequence of words over the gold's words.
+
+    MemGPT's deep memory retrieval reports it (Packer et al., 2023), recall because replies are
+    wordier than golds. Words are runs of letters and digits in lower case, with articles and
+    without stems, as in Google's rouge_score without its stemmer. The best over the answers.
+    """
+    return _best(output, answers, _rouge_l)
+
+
+def chosen(output: str, options: Mapping[str, str]) -> str:
+    """The answer that a reply to LoCoMo's choice form of category 5 picks.
+
+    As `get_cat_5_answer` of task_eval/gpt_utils.py has it: a reply of one character is a letter,
+    one of three characters a letter in brackets, and what is not `a` is `b`; any other reply
+    stands for itself, in lower case.
+    """
+    reply = output.strip().lower()
+    if len(reply) == 1:
+        return options["a" if reply == "a" else "b"]
+    if len(reply) == len("(a)"):
+        return options["a" if reply == "(a)" else "b"]
+    return reply
+
+
 def evidence_recall(evidence: Sequence[str], found: Sequence[str], k: int) -> float | None:
     """Share of the gold ids among the first `k` found; None where a case has no gold.
 
@@ -96,6 +123,24 @@ def reached(evidence: Iterable[str], window: Iterable[str]) -> float | None:
     texts = [_flat(text) for text in window]
     hits = [any(wanted in text for text in texts) for wanted in map(_flat, evidence)]
     return sum(hits) / len(hits) if hits else None
+
+
+def _rouge_l(output: str, gold: str) -> float:
+    found, wanted = _WORD.findall(output.lower()), _WORD.findall(gold.lower())
+    return _common(found, wanted) / len(wanted) if wanted else 0.0
+
+
+def _common(first: Sequence[str], second: Sequence[str]) -> int:
+    """The length of the longest common subsequence."""
+    row = [0] * (len(second) + 1)
+    for word in first:
+        corner = 0
+        for place, other in enumerate(second, 1):
+            corner, row[place] = (
+                row[place],
+                corner + 1 if word == other else max(row[place], row[place - 1]),
+            )
+    return row[-1]
 
 
 def _stands_in(output: str, gold: str) -> float:
