@@ -114,7 +114,8 @@ class RunPlan:
 
     `source` is the suite in plain form, defaults filled in; `digest` a hash of it. `inputs` maps
     the digest of each trial's or history's input part to a description, for `archgraph why`;
-    `parts` maps trial and history ids to their parts (name -> digest).
+    `parts` maps trial and history ids to their parts (name -> digest). A trial's part `history`
+    is its history's id, under which the other parts that it depends on stand.
     """
 
     name: str
@@ -137,6 +138,8 @@ class RunPlan:
     alpha: float = 0.05
     margin: float = 0.05
     confounds: tuple[str, ...] = ()
+    unremovable: Mapping[str, str] = field(default_factory=dict)
+    """Ablations that there is no arm for (`memgpt without recall`), and why."""
     parts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)
     manifest: Mapping[str, Any] = field(default_factory=dict)
