@@ -5,6 +5,7 @@ Made by `analysis` out of `results`; every number in a table or a plot is in her
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,11 +50,11 @@ class Cell:
 class Difference:
     """An arm minus its baseline on the same cases.
 
-    `p` is of the exact McNemar test (binary scores) or the sign-flip permutation test (graded
-    ones), `adjusted` after Holm over the family. `wins` and `losses` are the discordant cases.
-    `needed` is the number of conversations that would decide, 0 where it is decided. `detectable`
-    is the smallest difference that this number of cases could show (power 0.8). `sentence` says
-    the verdict in words.
+    `p` is of the exact McNemar test (binary scores, a conversation for each case) or of sign flips
+    by conversation (all others), `adjusted` after Holm over the family. `wins` and `losses` are
+    the discordant cases. `needed` is the number of conversations that would decide, 0 where it is
+    decided. `detectable` is the smallest difference that this number of cases could show (power
+    0.8). `sentence` says the verdict in words.
     """
 
     arm: str
@@ -72,6 +73,9 @@ class Difference:
     needed: int
     detectable: float
     sentence: str
+    mcnemar: float = math.nan
+    """McNemar's exact p beside the one that decides; NaN for graded scores. It takes cases for
+    independent, so it claims too often where a conversation has several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,7 @@ class Findings:
     name: str
     question: str
     notes: Sequence[str]
-    """What must be read before any number: the offline policy, confounds, missing trials, splits."""
+    """What must be read before any number: the offline policy, missing trials, splits."""
     arms: Mapping[str, Mapping[str, Any]]
     datasets: Mapping[str, Mapping[str, Any]]
     scorers: Mapping[str, Mapping[str, Any]]

@@ -1,0 +1,300 @@
+"""Rows in, findings out: every number that a report shows is made here.
+
+Called by the doors with the results of a run. Deterministic: equal rows in any order give equal
+findings. Knows no ledger and no format.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from archgraph import errors
+from archgraph.suites import (
+    analysis_notes,
+    analysis_rows,
+    analysis_verdicts,
+    findings,
+    record,
+    results,
+)
+from archgraph.suites.stats import clusters as clustering
+from archgraph.suites.stats import intervals, summary, variance
+
+FATES = (*record.LOSSES, record.REACHED)
+
+
+def analyse(
+    given: results.Results, *, baseline: str = "", scorers: Sequence[str] = (), seed: int = 0
+) -> findings.Findings:
+    """Everything that the rows of a run show.
+
+    Args:
+        given: the rows, complete or not.
+        baseline: the arm to compare with, instead of the suite's.
+        scorers: what to compare by, instead of each dataset's primary scorer.
+        seed: of the draws of permutation tests that are too large to count.
+
+    Raises:
+        UnknownName: `baseline` is no arm, or one of `scorers` no scorer of the run.
+    """
+    base = _baseline(given, baseline)
+    primary = _primary(given, scorers)
+    suite = given.suite
+    rules = analysis_verdicts.Rules(
+        alpha=float(suite.get("alpha") or 0.05),
+        margin=float(suite.get("margin") or 0.05),
+        family=str(suite.get("family") or "dataset"),
+        seed=seed,
+        several=len(given.datasets) > 1,
+    )
+    columns = analysis_rows.columns(given)
+    main, ablated = analysis_verdicts.pairs(given, base, primary)
+    compared = analysis_verdicts.compare(columns, given, [*main, *ablated], rules)
+    cells = list(_cells(columns, 1 - rules.alpha))
+    differences = [compared[pair] for pair in main]
+    return findings.Findings(
+        name=given.name,
+        question=str(suite.get("question") or "") or _question(given, base),
+        notes=analysis_notes.notes(given, columns, list(compared.values())),
+        arms=given.arms,
+        datasets=given.datasets,
+        scorers=given.scorers,
+        primary={dataset: names[0] for dataset, names in primary.items() if names},
+        baseline=base,
+        alpha=rules.alpha,
+        margin=rules.margin,
+        cells=cells,
+        differences=differences,
+        variances=list(_variances(given, columns)),
+        losses=list(_losses(given, columns)),
+        costs=list(_costs(given, columns, cells, primary)),
+        ablations=_ablations(given, compared, ablated),
+        failures=list(_failures(given, columns)),
+        confounds=list(given.manifest.get("confounds") or ()),
+        planned=given.planned,
+        present=len(given.rows),
+        manifest=given.manifest,
+        drawings=given.drawings,
+    )
+
+
+def plain(value: Any) -> Any:
+    """Findings as JSON can hold them; a number that does not exist is null."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+# What is compared
+
+
+def _baseline(given: results.Results, wanted: str) -> str:
+    arms = list(given.arms)
+    name = wanted or str(given.suite.get("baseline") or given.manifest.get("baseline") or "")
+    if name in given.arms:
+        return name
+    of_architecture = [arm for arm in arms if given.arms[arm].get("architecture") == name]
+    if of_architecture:
+        return of_architecture[0]
+    if wanted:
+        raise errors.UnknownName("arm", wanted, arms)
+    return arms[0] if arms else ""
+
+
+def _primary(given: results.Results, wanted: Sequence[str]) -> dict[str, list[str]]:
+    for name in wanted:
+        if name not in given.scorers:
+            raise errors.UnknownName("scorer", name, list(given.scorers))
+    usual = given.primary
+    if not wanted:
+        return {dataset: [usual[dataset]] for dataset in given.datasets if dataset in usual}
+    used = {(row.dataset, name) for row in given.rows for name in row.scores}
+    return {d: [name for name in wanted if (d, name) in used] for d in given.datasets}
+
+
+def _question(given: results.Results, base: str) -> str:
+    others = [arm for arm in given.arms if arm != base]
+    if not others:
+        return f"How does {base} do on {_listed(list(given.datasets))}?"
+    return f"Does {_listed(others, 'or')} do better than {base} on {_listed(list(given.datasets))}?"
+
+
+def _listed(names: Sequence[str], word: str = "and") -> str:
+    *first, last = names or [""]
+    return f"{', '.join(first)} {word} {last}" if first else last
+
+
+# Scores
+
+
+def _cells(columns: analysis_rows.Columns, level: float) -> Iterator[findings.Cell]:
+    for (_, dataset), part in columns.parts.items():
+        work = columns.work[dataset]
+        names = sorted(set(work.categories), key=_natural)
+        codes = np.array([names.index(each) for each in work.categories], dtype=np.int64)
+        for scorer, scores in part.scores.items():
+            there = ~np.isnan(scores)
+            if not there.any():
+                continue
+            yield _cell(part, work, scorer, there, level)
+            for code, name in enumerate(names):
+                here = there & (codes[part.cases] == code)
+                if len(names) > 1 and here.any():
+                    cell = _cell(part, work, scorer, here, level)
+                    yield dataclasses.replace(cell, axis="category", group=name)
+
+
+def _cell(
+    part: analysis_rows.Part,
+    work: analysis_rows.Work,
+    scorer: str,
+    there: Any,
+    level: float,
+) -> findings.Cell:
+    means = clustering.means_of(part.scores[scorer][there], part.cases[there], len(work.cases))
+    known = ~np.isnan(means)
+    clusters = work.clusters[known]
+    counts = np.bincount(part.status[there], minlength=len(analysis_rows.STATUSES))
+    bad = {s: int(c) for s, c in zip(analysis_rows.STATUSES, counts, strict=True) if c}
+    bad.pop("done", None)
+    return findings.Cell(
+        arm=part.arm,
+        dataset=part.dataset,
+        scorer=scorer,
+        score=intervals.mean(means[known], clusters, level),
+        n=int(known.sum()),
+        clusters=len(np.unique(clusters)),
+        trials=int(there.sum()),
+        bad=bad,
+    )
+
+
+def _natural(name: str) -> tuple[bool, float, str]:
+    """Numbers by value, before words."""
+    try:
+        return False, float(name), name
+    except ValueError:
+        return True, 0.0, name
+
+
+def _variances(
+    given: results.Results, columns: analysis_rows.Columns
+) -> Iterator[findings.Variance]:
+    for dataset in given.datasets:
+        for arm in given.arms:
+            part = columns.parts[arm, dataset]
+            for scorer, scores in part.scores.items():
+                there = ~np.isnan(scores)
+                if not there.any():
+                    continue
+                keys = {"case": part.cases[there]}
+                keys |= {name: seeds[there] for name, seeds in part.seeds.items()}
+                found = variance.shares(scores[there], keys)
+                if found:
+                    yield findings.Variance(arm, dataset, scorer, found)
+
+
+# Memory, cost, failures
+
+
+def _losses(given: results.Results, columns: analysis_rows.Columns) -> Iterator[findings.Loss]:
+    for dataset in given.datasets:
+        for arm in given.arms:
+            counts = dict.fromkeys(FATES, 0)
+            for place in columns.parts[arm, dataset].rows.tolist():
+                for fate, count in given.rows[place].losses.items():
+                    counts[fate] = counts.get(fate, 0) + int(count)
+            if gold := sum(counts.values()):
+                yield findings.Loss(arm, dataset, gold, counts)
+
+
+def _costs(
+    given: results.Results,
+    columns: analysis_rows.Columns,
+    cells: Sequence[findings.Cell],
+    primary: Mapping[str, Sequence[str]],
+) -> Iterator[findings.Cost]:
+    score = {(c.arm, c.dataset, c.scorer): c.score.value for c in cells if c.axis == "all"}
+    for dataset in given.datasets:
+        arms = [arm for arm in given.arms if len(columns.parts[arm, dataset].rows)]
+        made = [_cost(given, columns.parts[arm, dataset]) for arm in arms]
+        scorer = next(iter(primary.get(dataset, ())), "")
+        tokens = [_tokens(each.metrics) for each in made]
+        scores = [score.get((arm, dataset, scorer), math.nan) for arm in arms]
+        for each, best in zip(made, summary.front(tokens, scores), strict=True):
+            yield dataclasses.replace(each, pareto=best)
+
+
+def _cost(given: results.Results, part: analysis_rows.Part) -> findings.Cost:
+    rows = [given.rows[place] for place in part.rows.tolist()]
+    metrics = {}
+    for name in results.METRICS:
+        found = [row.metrics[name] for row in rows if name in row.metrics]
+        if found:
+            metrics[name] = math.fsum(found) / len(found)
+    times = {}
+    for name in record.TIMES:
+        found = [row.times[name] for row in rows if name in row.times]
+        if found:
+            times[name] = summary.quantiles(found)
+    ingest = _ingest([each for each in given.ingests
+                      if (each.arm, each.dataset) == (part.arm, part.dataset)])  # fmt: skip
+    return findings.Cost(part.arm, part.dataset, len(rows), metrics, ingest, times, False)
+
+
+def _ingest(ingests: Sequence[results.Ingest]) -> dict[str, float]:
+    """Totals of what histories took, with their number."""
+    names = sorted({name for each in ingests for name in each.spent})
+    total = {name: math.fsum(each.spent.get(name, 0.0) for each in ingests) for name in names}
+    total["histories"] = float(len(ingests))
+    total["store_bytes"] = float(sum(each.store_bytes for each in ingests))
+    return total
+
+
+def _tokens(metrics: Mapping[str, float]) -> float:
+    if "prompt_tokens" not in metrics:
+        return math.nan
+    return metrics["prompt_tokens"] + metrics.get("completion_tokens", 0.0)
+
+
+def _ablations(
+    given: results.Results,
+    compared: Mapping[analysis_verdicts.Pair, findings.Difference],
+    pairs: Sequence[analysis_verdicts.Pair],
+) -> list[findings.Ablation]:
+    """Within each dataset, what costs most to remove first."""
+    order = list(given.datasets)
+    made = [
+        findings.Ablation(str(given.arms[pair.arm]["ablated"]), compared[pair])
+        for pair in dict.fromkeys(pairs)
+    ]
+
+    def rank(each: findings.Ablation) -> tuple[int, float, str, str]:
+        value = each.difference.difference.value
+        place = order.index(each.difference.dataset)
+        return place, math.inf if math.isnan(value) else value, each.node, each.difference.arm
+
+    return sorted(made, key=rank)
+
+
+def _failures(
+    given: results.Results, columns: analysis_rows.Columns
+) -> Iterator[Mapping[str, Any]]:
+    for dataset in given.datasets:
+        for arm in given.arms:
+            part = columns.parts[arm, dataset]
+            for place in part.rows[part.status != 0].tolist():
+                row = given.rows[place]
+                yield {"trial": row.trial, "arm": arm, "dataset": dataset, "case": row.case,
+                       "status": row.status, "reason": row.reason}  # fmt: skip
