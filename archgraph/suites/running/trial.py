@@ -1,117 +1,258 @@
-"""One trial: a history put into an agent's memory, one question asked in a fork of it.
+"""One trial: a history lived through by an agent, one question asked in a fork of it.
 
-Called by the demonstration and by the benchmarks; the same functions are the ground of suites.
-Knows agents and cases, no statistics.
+Called by workers and by benchmarks. A history is fed once on a virtual clock; every question gets
+a fork of its own, so that questions neither see each other nor pay for the history again. All
+chance in a fork comes from the seeds and the case, so the order of questions changes nothing.
+Knows agents and cases, no ledger and no statistics.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
-from collections.abc import Iterable, Sequence
+import tempfile
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from archgraph import clock
 from archgraph.graph import plan as plans
 from archgraph.llm import base as llm
+from archgraph.llm import gateways
 from archgraph.runtime import agent as agents
-from archgraph.storage import journal
-from archgraph.suites.scoring import text as scorers
+from archgraph.storage import database, journal
+from archgraph.suites import plan as suites
+from archgraph.suites import record
 from archgraph.suites.datasets import case as cases
+from archgraph.suites.running import items, losses, models, observing, past, retrieved, timing
 
 DEFAULT_START = 1_700_000_000.0
 """The virtual clock of histories without times begins here (2023-11-14), seconds since 1970."""
 
+DONE, FAILED, CUT = "done", "failed", "cut"
+
+_KEPT = "trial"
+"""The key in a snapshot's `meta` table that says what the ingest took."""
+_LEVEL = 1
+"""zlib's fastest: an agent's file shrinks to a fifth either way."""
+
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """What came of one question.
+class Conditions:
+    """What a trial runs under: the architecture, how histories are fed, what goes wrong, bounds.
 
-    `reached` is the share of its gold items that stood verbatim in a context window of its steps,
-    None where it has no gold. `calls` counts tool calls by name. Tokens are prompt and answer,
-    over all steps of the question, evictions included.
+    `mode` is `observe` (items are logged and fire event triggers) or `converse` (the user's items
+    are sent as messages and the threads run). Bounds are in tokens, 0 is none. `embedder` is the
+    plan's own where it is empty. `open_gateway` is called once per model, ingest and question.
     """
 
-    case: cases.Case
-    reply: str
-    status: str
-    reason: str
-    steps: int
-    calls: dict[str, int]
-    prompt_tokens: int
-    completion_tokens: int
-    reached: float | None
+    plan: plans.Plan
+    mode: str
+    faults: suites.Faults
+    tokens_per_case: int
+    ingest_tokens: int
+    embedder: str
+    open_gateway: Callable[[str, Mapping[str, Any]], llm.Gateway]
 
 
-def ingest(
-    plan: plans.Plan,
-    items: Sequence[cases.Item],
-    *,
-    seed: int = 0,
-    mode: str = "observe",
-    gateway: llm.Gateway | None = None,
-    embedder: llm.Embedder | None = None,
-) -> agents.Agent:
-    """A new agent in memory that has lived through a history, on a virtual clock.
+def simple(architecture: plans.Plan, mode: str = "observe") -> Conditions:
+    """Conditions without faults and bounds; models are opened by their names."""
+    return Conditions(architecture, mode, suites.Faults(), 0, 0, "", gateways.open_gateway)
 
-    `observe` puts the items into its log; `converse` sends each as a message and runs the threads.
+
+class Ingested:
+    """An agent that has lived through a history, and what that took. Close it.
+
+    `status` is `done`, `failed` (some turn failed; `reason` counts them) or `cut` (by the token
+    bound of the history): it can be asked in any case. `times` are milliseconds by part,
+    `store_bytes` the size of the agent's whole file, journal and indexes included.
     """
-    start = next((item.at for item in items if item.at is not None), DEFAULT_START)
-    setup = agents.Setup(clock.VirtualClock(start), gateway, embedder)
-    agent = agents.create(plan, seed=seed, setup=setup)
-    for item in items:
-        if item.at is not None:
-            agent.advance_to(item.at, timers=mode != "observe")
-        if mode == "observe":
-            agent.observe(item.text, name=item.name, role=item.role, at=item.at)
-        else:
-            agent.send(item.text, name=item.name, at=item.at)
-        agent.work(timers=mode != "observe")
-    return agent
+
+    def __init__(
+        self, agent: agents.Agent, spent: record.Spent, times: Mapping[str, float],
+        status: str = DONE, reason: str = "",
+    ) -> None:  # fmt: skip
+        self.agent, self.spent, self.times = agent, spent, dict(times)
+        self.status, self.reason = status, reason
+        self.store_bytes = observing.size(agent.db)
+        self._items: tuple[Any, items.Items] | None = None
+        self._past: past.Past | None = None
+
+    def items(self, history: Sequence[cases.Item]) -> items.Items:
+        """The history ready to be found in texts, made once."""
+        if self._items is None or self._items[0] is not history:
+            self._items = history, items.Items(history)
+            self._past = None
+        return self._items[1]
+
+    def past(self, history: Sequence[cases.Item]) -> past.Past:
+        """What the agent's records hold of the history, looked up once."""
+        known = self.items(history)
+        if self._past is None:
+            self._past = past.Past(self.agent, known)
+        return self._past
+
+    def snapshot(self) -> bytes:
+        """The agent's file, compressed; `restore` makes of it what this is."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "agent.db"
+            copied = database.copy(self.agent.db, str(path))
+            try:
+                copied.execute("BEGIN")  # no commit of the agent's own
+                copied.set_meta(_KEPT, json.dumps(self._plain()))
+                copied.execute("COMMIT")
+            finally:
+                copied.close()
+            return zlib.compress(path.read_bytes(), _LEVEL)
+
+    def close(self) -> None:
+        """Close the agent."""
+        self.agent.close()
+
+    def __enter__(self) -> Ingested:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _plain(self) -> dict[str, Any]:
+        return {
+            "spent": dataclasses.asdict(self.spent), "times": self.times, "status": self.status,
+            "reason": self.reason, "now": self.agent.db.now(),
+        }  # fmt: skip
 
 
-def ask(agent: agents.Agent, case: cases.Case) -> Answered:
-    """Ask a case's question in a fork, so that the agent itself stays as it is."""
-    with agent.fork(":memory:") as fork:
-        if case.asked_at is not None:
-            fork.advance_to(case.asked_at)
+def ingest(conditions: Conditions, conversation: cases.Conversation, seed: int) -> Ingested:
+    """Feed a history to a new agent in memory, and bring its search indexes up to date.
+
+    Raises:
+        ArchgraphError: the agent cannot be made, or the machine failed; a model's failure only
+            ends the turn that it falls into.
+    """
+    watch = timing.Watch()
+    meter = models.Meter(
+        conditions.open_gateway, watch, limit=conditions.ingest_tokens, what="history",
+        drawn=conditions.faults, seed=mixed(seed, conversation.id), keep=False,
+    )  # fmt: skip
+    history = conversation.items
+    start = next((item.at for item in history if item.at is not None), DEFAULT_START)
+    setup = agents.Setup(clock.VirtualClock(start), meter, _embedding(conditions, watch))
+    agent = agents.create(conditions.plan, seed=seed, setup=setup)
+    try:
+        timing.attach(agent, watch)
+        with watch.running():
+            failures = _feed(agent, history, conditions.mode)
+            catch_up(agent)
+    except BaseException:
+        agent.close()
+        raise
+    status, reason = (CUT, meter.refused) if meter.refused else _ended(agent, failures, history)
+    return Ingested(agent, meter.spent, watch.times, status, reason)
+
+
+def restore(conditions: Conditions, snapshot: bytes) -> Ingested:
+    """What `ingest` gave, out of its snapshot.
+
+    Raises:
+        AgentFileError: these are not the bytes of a snapshot.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "agent.db"
+        path.write_bytes(zlib.decompress(snapshot))
+        with agents.open_file(str(path), readonly=True) as kept:
+            told = json.loads(kept.db.meta(_KEPT) or "{}")
+            setup = agents.Setup(
+                clock.VirtualClock(told["now"]), embedder=_embedding(conditions, timing.Watch())
+            )
+            agent = kept.fork(":memory:", setup=setup)
+    spent = record.Spent(**told["spent"])
+    return Ingested(agent, spent, told["times"], told["status"], told["reason"])
+
+
+def ask(
+    conditions: Conditions, ingested: Ingested, case: cases.Case, answer_seed: int
+) -> record.Outcome:
+    """Ask a case's question in a fork of the agent, which itself stays as it is.
+
+    Time passes until the question is asked, as in the history. Background work that the question
+    causes is not waited for.
+
+    Raises:
+        ArchgraphError: the trial itself broke; a model's failure is an outcome (`failed`).
+    """
+    agent, watch = ingested.agent, timing.Watch()
+    seed = mixed(agent.db.seed, answer_seed, case.id)
+    meter = models.Meter(
+        conditions.open_gateway, watch, limit=conditions.tokens_per_case,
+        drawn=conditions.faults, seed=seed,
+    )  # fmt: skip
+    present = clock.VirtualClock(agent.db.now())
+    setup = agents.Setup(present, meter, _embedding(conditions, watch))
+    with agent.fork(":memory:", setup=setup) as fork:
+        fork.db.seed = seed
+        timing.attach(fork, watch)
+        searches = retrieved.Searches(lambda: len(meter.exchanges))
+        searches.attach(fork)
         first = int(fork.db.value("SELECT coalesce(max(id), 0) FROM step"))
-        turn = fork.send(case.question)
-        steps = journal.steps(fork.db, "id > ?", (first,))
-        calls: dict[str, int] = {}
-        for row in steps:
-            for call in journal.calls(fork.db, row.id):
-                calls[call.name] = calls.get(call.name, 0) + 1
-        gold = {item.id: item.text for item in case.history if item.id in set(case.evidence)}
-        window = _window_texts(fork, [row for row in steps if row.kind == "step" and row.prompt])
-        return Answered(
-            case=case,
-            reply=turn.reply,
-            status=turn.status,
-            reason=turn.reason,
-            steps=sum(row.kind == "step" for row in steps),
-            calls=calls,
-            prompt_tokens=sum(row.prompt_tokens or 0 for row in steps),
-            completion_tokens=sum(row.completion_tokens or 0 for row in steps),
-            reached=scorers.reached(gold.values(), window) if gold else None,
-        )
+        with watch.running():
+            if case.asked_at is not None:
+                fork.advance_to(case.asked_at, timers=conditions.mode != "observe")
+            turn = fork.send(case.question)
+        known = ingested.items(case.history)
+        view = observing.look(observing.Seen(fork, case, turn, first, meter, searches, known))
+        outcome = observing.observe(view, watch.times)
+        fates = losses.gold(view, lambda: ingested.past(case.history))
+        return dataclasses.replace(outcome, gold=fates)
 
 
-def _window_texts(agent: agents.Agent, steps: Iterable[journal.StepRow]) -> list[str]:
-    """Every text that the steps were sent, out of its envelope, each once."""
-    seen: dict[str, None] = {}
-    for row in steps:
-        for message in agent.window(row.id)["messages"]:
-            seen.setdefault(_unpacked(message.get("content")))
-    return list(seen)
+def catch_up(agent: agents.Agent) -> None:
+    """Index what can be searched, once, so that no fork has to do it again."""
+    wanted = {item.store for t in agent.plan.threads.values()
+              for item in t.context if item.mode == "search"}  # fmt: skip
+    wanted |= {name for tool in agent.plan.tools.values() if tool.reads for name in tool.stores}
+    if any(thread.pipeline for thread in agent.plan.threads.values()):
+        wanted = set(agent.stores)
+    for name in sorted(wanted):
+        index = agent.stores[name].search_index()
+        if index is not None:
+            index.catch_up()
 
 
-def _unpacked(content: Any) -> str:
-    """A message's own text, without the JSON around it."""
-    text = str(content or "")
-    if text.startswith("{"):
-        try:
-            return str(json.loads(text).get("message", text))
-        except ValueError:
-            return text
-    return text
+def mixed(seed: int, *parts: int | str) -> int:
+    """A seed for one purpose: equal parts give equal seeds, others unrelated ones."""
+    text = "/".join(map(str, (seed, *parts)))
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=6).digest(), "big")
+
+
+def _feed(agent: agents.Agent, history: Sequence[cases.Item], mode: str) -> list[str]:
+    """Let an agent live through a history; why turns failed, if any did."""
+    failures, timers = [], mode != "observe"
+    for item in history:
+        if item.at is not None:
+            agent.advance_to(item.at, timers=timers)
+        if timers and item.role == "user":
+            turn = agent.send(item.text, name=item.name, at=item.at)
+            failures += [turn.reason] if turn.status == FAILED else []
+        else:
+            agent.observe(item.text, name=item.name, role=item.role, at=item.at)
+        agent.work(timers=timers)
+    return failures
+
+
+def _ended(
+    agent: agents.Agent, failures: Sequence[str], history: Sequence[cases.Item]
+) -> tuple[str, str]:
+    behind = journal.failures(agent.db)
+    told = []
+    if failures:
+        told.append(f"{len(failures)} of {len(history)} turns failed, the first: {failures[0]}")
+    if behind:
+        told.append(f"{len(behind)} runs in the background failed, the first: {behind[0]}")
+    return (FAILED, "; ".join(told)) if told else (DONE, "")
+
+
+def _embedding(conditions: Conditions, watch: timing.Watch) -> llm.Embedder:
+    return timing.embedder(conditions.embedder or conditions.plan.embedder, watch)
