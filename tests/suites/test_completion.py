@@ -29,7 +29,12 @@ def finished(*ids, ok=True):
 def test_done_steps_count_by_the_state_of_the_list():
     found = score(tasks("done", "done", "open"), finished("t1", "t2"), reply="All is done.")
     assert found.value == pytest.approx(2 / 3)
-    assert found.details == {"source": "task list", "missing": ["Pack the bags"], "too_early": []}
+    assert found.details == {
+        "source": "task list",
+        "missing": ["Pack the bags"],
+        "too_early": [],
+        "without_result": [],
+    }
 
 
 def test_a_step_before_what_it_depends_on_does_not_count():
@@ -69,6 +74,39 @@ def test_without_a_list_the_reply_tells_and_its_order_counts():
     found = score(reply=reply)
     assert (found.value, found.details["source"]) == (1.0, "reply")
     assert score(reply="Reserve a hotel, then book the flight.").value == pytest.approx(1 / 3)
+
+
+def test_the_order_of_closing_goes_over_that_of_the_calls():
+    state = tasks("done", "done", "done")
+    for task, seq in zip(state["jobs"], (5, 3, 9), strict=True):
+        task["finished_seq"] = seq
+    assert score(state).details["too_early"] == ["Reserve a hotel"]
+
+
+def test_results_asks_for_what_a_step_should_have_found():
+    job = outcomes.case(details={"steps": STEPS, "results": {"0": "AB 12", "2": "two bags"}})
+    state = tasks("done", "done", "done")
+    state["jobs"][0]["fields"] = {"result": "The flight is AB 12."}
+    state["jobs"][2]["fields"] = {"result": "done"}
+    assert score(state, of=job).value == 1.0
+    found = score(state, of=job, results=True)
+    assert found.value == pytest.approx(2 / 3)
+    assert found.details["without_result"] == ["Pack the bags"]
+
+
+def test_jobs_of_the_dataset_can_be_scored():
+    from archgraph import registry
+
+    kind = registry.get("datasets", "tasks")
+    [first, *_] = kind(kind.Options(jobs=1)).conversations()
+    steps = first.cases[0].details["steps"]
+    state = tasks(*["done"] * len(steps), texts=steps)
+    for number, task in enumerate(state["jobs"]):
+        task["finished_seq"] = number
+    assert score(state, of=first.cases[0]).value == 1.0
+    for task in state["jobs"]:
+        task["finished_seq"] *= -1
+    assert score(state, of=first.cases[0]).value < 1.0
 
 
 def test_whole_is_all_or_nothing_and_binary():

@@ -2,7 +2,8 @@
 
 Called by `run`, once for each trial of the `tasks` dataset. Reads `details.steps` of a case, the
 texts of the steps, and `details.after`, pairs `[a, b]` of step numbers counted from 0: a comes
-after b. Knows no store: it reads the records of any store whose records look like tasks.
+after b; `details.results` maps numbers of steps to what they find. Knows no store: it reads the
+records of any store whose records look like tasks.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ DONE = "done"
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Where the steps were found done: for each, its place in the order of doing, or None."""
+    """For each step its place in the order of doing, None if it was not done; what came of it."""
 
     places: tuple[int | None, ...]
+    results: tuple[str, ...]
     source: str
 
 
@@ -37,6 +39,9 @@ class TaskCompletion(base.Scorer):
 
         order: bool = True
         """A step that was done before one that it comes after does not count; false: any order."""
+        results: bool = False
+        """A step that looks something up counts only if what there is to be found stands in its
+        task's result (or in the reply, for an architecture without tasks)."""
         whole: bool = False
         """Score 1 for a whole job and 0 for less, instead of the share."""
 
@@ -58,15 +63,26 @@ class TaskCompletion(base.Scorer):
         after = [(int(a), int(b)) for a, b in outcome.case.details.get("after", ())]
         seen = in_state(outcome, steps) or in_reply(outcome.reply, steps)
         early = too_early(seen.places, after) if self.options.order else set()
-        good = [n for n, place in enumerate(seen.places) if place is not None and n not in early]
+        empty = self._empty(outcome.case, seen) if self.options.results else set()
+        done = {n for n, place in enumerate(seen.places) if place is not None}
+        good = done - early - empty
         share = len(good) / len(steps)
         details = {
             "source": seen.source,
-            "missing": [steps[n] for n, place in enumerate(seen.places) if place is None],
+            "missing": [step for n, step in enumerate(steps) if n not in done],
             "too_early": [steps[n] for n in sorted(early)],
+            "without_result": [steps[n] for n in sorted(empty)],
         }
         note = f"{len(good)} of {len(steps)} steps, by the {seen.source}"
         return base.Score(float(share == 1) if self.options.whole else share, note, details)
+
+    def _empty(self, case: cases.Case, seen: Seen) -> set[int]:
+        """The steps that were done and did not find what there is to be found."""
+        wanted = {int(n): str(found) for n, found in case.details.get("results", {}).items()}
+        return {
+            n for n, found in wanted.items()
+            if seen.places[n] is not None and not text.contains(seen.results[n], [found])
+        }  # fmt: skip
 
 
 def too_early(places: Sequence[int | None], after: Iterable[tuple[int, int]]) -> set[int]:
@@ -82,28 +98,37 @@ def too_early(places: Sequence[int | None], after: Iterable[tuple[int, int]]) ->
 def in_state(outcome: record.Outcome, steps: Sequence[str]) -> Seen | None:
     """What stores of tasks hold of the steps; None where no store holds tasks.
 
-    The order is that of the calls of `finish`; a done task that no call of this trial finished
-    was done before. A step is the task whose text holds it, or two thirds of it; one task is
-    one step at most, so that a list of one task that holds the whole job proves little.
+    The order is that in which the tasks were closed. A step is the task whose text holds it, or
+    two thirds of it; one task is one step at most, so that a list of one task that holds the whole
+    job proves little.
     """
     held = [each for records in outcome.state.values() for each in _tasks(records)]
     if not held:
         return None
-    order = {id: number for number, id in enumerate(_finished(outcome), 1)}
     done = [each for each in held if each.get("status") == DONE]
     matched = _matched(steps, [str(each.get("content", "")) for each in done])
-    places = [
-        order.get(str(done[matched[n]]["id"]), 0) if n in matched else None
-        for n in range(len(steps))
-    ]
-    return Seen(tuple(places), "task list")
+    found = [done[matched[n]] if n in matched else None for n in range(len(steps))]
+    called = _finished(outcome)
+    return Seen(
+        tuple(_closed(each, called) if each else None for each in found),
+        tuple(str(each.get("fields", {}).get("result", "")) if each else "" for each in found),
+        "task list",
+    )
 
 
 def in_reply(reply: str, steps: Sequence[str]) -> Seen:
     """Where a reply tells the steps, by the order in which it does; for arms without tasks."""
     told = f" {text.normalise(reply)} "
     found = [told.find(f" {text.normalise(step)} ") for step in steps]
-    return Seen(tuple(place if place >= 0 else None for place in found), "reply")
+    places = tuple(place if place >= 0 else None for place in found)
+    return Seen(places, (reply,) * len(steps), "reply")
+
+
+def _closed(task: Mapping[str, Any], called: Sequence[str]) -> int:
+    """When a task was closed, as a number that orders; 0 where no call of this trial did it."""
+    if isinstance(task.get("finished_seq"), int):
+        return int(task["finished_seq"])
+    return called.index(task["id"]) + 1 if task["id"] in called else 0
 
 
 def _tasks(records: Any) -> list[Mapping[str, Any]]:
