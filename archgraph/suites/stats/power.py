@@ -36,9 +36,11 @@ def power(effect: float, error: float, df: float, alpha: float = 0.05) -> float:
     shift = abs(effect) / error
     if shift > bound + 12:
         return 1.0
-    above = 1 - special.nctdtr(df, shift, bound)
-    below = special.nctdtr(df, shift, -bound)
-    return min(1.0, max(0.0, float(above + below)))
+    above = 1 - float(special.nctdtr(df, shift, bound))
+    below = float(special.nctdtr(df, shift, -bound))
+    if math.isnan(below):  # what scipy says of a tail that is too far out
+        below = 0.0
+    return min(1.0, max(0.0, above + below))
 
 
 def detectable(
