@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from archgraph import clock, errors
@@ -247,40 +247,36 @@ def difference(after: Scores, before: Scores, how: How) -> findings.Difference:
     Sign flips by conversation, the cluster-robust interval, and equivalence by TOST: one
     comparison was chosen before these cases were seen, so nothing is adjusted.
     """
+    from archgraph.suites import analysis_verdicts
     from archgraph.suites.stats import clusters as clustering
     from archgraph.suites.stats import equivalence, intervals, paired, power
 
     cases = sorted(set(after.scores) & set(before.scores))
-    values = [after.scores[case] - before.scores[case] for case in cases]
+    gaps = [after.scores[case] - before.scores[case] for case in cases]
     groups = [before.clusters[case] for case in cases]
-    interval = intervals.difference(values, groups, 1 - how.alpha)
-    p = paired.sign_flip(values, groups, seed=how.seed)
+    found = clustering.estimate(gaps, groups)
+    interval = intervals.difference(gaps, groups, 1 - how.alpha)
+    several = found.clusters > 1
+    p = paired.sign_flip(gaps, groups, seed=how.seed) if several else math.nan
     verdict = findings.INCONCLUSIVE
     if p <= how.alpha and (interval.low > 0 or interval.high < 0):
         verdict = findings.A_BETTER if interval.value > 0 else findings.B_BETTER
-    elif len(set(groups)) > 1 and equivalence.equivalent(values, groups, how.margin, how.alpha):
+    elif several and equivalence.tost(gaps, groups, how.margin) <= how.alpha:
         verdict = findings.EQUIVALENT
-    found = clustering.estimate(values, groups)
     needed = 0
-    if verdict == findings.INCONCLUSIVE and found.clusters > 1:
-        needed = power.needed(found.value, found.error, found.clusters, alpha=how.alpha,
-                              margin=how.margin)  # fmt: skip
-    return findings.Difference(
-        arm="winner", baseline="default", dataset="validate half", scorer="primary",
-        difference=interval, p=p, adjusted=p, test="sign flips by conversation", n=len(cases),
-        clusters=found.clusters, wins=sum(v > 0 for v in values), losses=sum(v < 0 for v in values),
+    if verdict == findings.INCONCLUSIVE:
+        needed = power.needed(
+            found.value, found.error, found.clusters, alpha=how.alpha, margin=how.margin
+        )
+    made = findings.Difference(
+        arm="the winner", baseline="the default arm", dataset="", scorer="", difference=interval,
+        p=p, adjusted=p, test="sign flips by conversation", n=len(cases), clusters=found.clusters,
+        wins=sum(gap > 1e-9 for gap in gaps), losses=sum(gap < -1e-9 for gap in gaps),
         verdict=verdict, needed=needed,
-        detectable=power.smallest_effect(found.error, found.df, how.alpha),
-        sentence=_SENTENCES[verdict].format(margin=how.margin),
+        detectable=power.smallest_effect(found.error, found.df, how.alpha), sentence="",
     )  # fmt: skip
-
-
-_SENTENCES: Mapping[str, str] = {
-    findings.A_BETTER: "the winner is better than the default arm on conversations it never saw",
-    findings.B_BETTER: "the winner is worse than the default arm on conversations it never saw",
-    findings.EQUIVALENT: "winner and default arm are equivalent within {margin:g}",
-    findings.INCONCLUSIVE: "no difference between winner and default arm can be claimed",
-}
+    rules = analysis_verdicts.Rules(how.alpha, how.margin, "run", how.seed, several=False)
+    return replace(made, sentence=analysis_verdicts.sentence(made, rules))
 
 
 # Text
@@ -305,12 +301,8 @@ def lines(found: Found, name: str = "the default arm") -> list[str]:
         f"{'winner':10}{found.tuned:8.3f}{found.held_out:10.3f}   optimism {found.optimism:+.3f}, "
         f"of the gain {found.optimism_of_gain:+.3f}",
         f"{'default':10}{found.default_tuned:8.3f}{found.default_held_out:10.3f}",
-        f"Held out, winner - default: {gap.difference.value:+.3f} "
-        f"[{gap.difference.low:+.3f}, {gap.difference.high:+.3f}], p {gap.p:.3f} "
-        f"({gap.test}), {gap.n} cases of {gap.clusters} conversations, {gap.wins} won, "
-        f"{gap.losses} lost.",
-        f"Verdict: {gap.verdict}: {gap.sentence}.",
+        f"Held out: {gap.sentence}.",
+        f"{gap.n} cases of {gap.clusters} conversations, {gap.wins} won, {gap.losses} lost, "
+        f"p {gap.p:.3f} ({gap.test}).",
     ]
-    if gap.needed:
-        told.append(f"About {gap.needed} conversations would decide.")
     return told

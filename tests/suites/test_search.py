@@ -234,7 +234,7 @@ def test_where_nothing_is_better_the_default_arm_wins_without_a_claim():
 def test_the_lines_tell_path_halves_and_verdict():
     told = "\n".join(search.lines(search.search(made(), Arms(worth), search.How(evaluations=30))))
     assert "limit=2000" in told and "Winner: " in told and "optimism +0.000" in told
-    assert "Verdict: better" in told
+    assert "Held out: the winner is better than the default arm by 30.0 points" in told
 
 
 def test_a_small_difference_among_few_conversations_is_inconclusive():
