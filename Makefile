@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help demo dev test test-slow test-plugins bench lint format types tests reference clean
 
 help:
-	@echo "make demo       set up, then watch MemGPT page its memory against a fixed window (no key)"
+	@echo "make demo       set up, then compare six architectures on two datasets (no key)"
 	@echo "make test       set up for development, then every check: ruff, mypy, tests, floors, docs"
 	@echo "make test-slow  the tests that take long: crash, determinism, wheel, large data"
 	@echo "make test-plugins  install the plugins of plugins/ and test them (Chroma, PostgreSQL; 400 MB)"
@@ -28,7 +28,7 @@ help:
 	@echo "make clean      remove the environments and what the checks left behind"
 
 demo: $(VENV)/.installed
-	@$(RUN) -m archgraph.suites.demo
+	@$(RUN) -m archgraph run demo --out runs/demo
 
 dev: $(VENV)/.installed-dev
 
