@@ -18,7 +18,7 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,33 @@ def digest(request: base.Request) -> str:
         InputError: the request holds something that JSON cannot.
     """
     return _sha(_fields(request))
+
+
+def described(request: base.Request) -> dict[str, Any]:
+    """The head of a row: the digests of a request (with its model, and without), its outline.
+
+    Raises:
+        InputError: the request holds something that JSON cannot.
+    """
+    fields = _fields(request)
+    return {"key": _sha(fields), "bare": _bare(fields), "request": _outline(fields)}
+
+
+def nearest(request: base.Request, rows: Sequence[Mapping[str, Any]]) -> str:
+    """What sets a request apart from the nearest of the rows of a recording, in words."""
+    fields = _fields(request)
+    asked = _outline(fields)
+    if asked["model"].startswith("replay/"):
+        asked["model"] = None
+    near = max(
+        (row for row in rows if "call" not in row),
+        key=lambda row: _likeness(asked, row["request"]),
+        default=None,
+    )
+    if near is None:
+        return "the recording is empty"
+    what = _difference(asked, near["request"], fields)
+    return f"no such request was recorded; nearest is line {rows.index(near) + 1}: {what}"
 
 
 class Recorder:
@@ -108,9 +135,7 @@ class Recorder:
         os.close(self._file)
 
     def _append(self, request: base.Request, outcome: Mapping[str, Any]) -> None:
-        fields = _fields(request)
-        row = {"key": _sha(fields), "bare": _bare(fields), "request": _outline(fields), **outcome}
-        self._write(row)
+        self._write({**described(request), **outcome})
 
     def _write(self, row: dict[str, Any]) -> None:
         with self._lock:
@@ -164,11 +189,10 @@ class Replay:
             self._asked[key] = ordinal + 1
         rows = self._found.get(key, [])
         if ordinal >= len(rows):
-            raise errors.RecordingMissing(f"{self._path}: {self._missing(fields, len(rows))}")
+            raise errors.RecordingMissing(f"{self._path}: {self._missing(request, len(rows))}")
         row = rows[ordinal]
         if "failure" in row:
-            kind, text = row["failure"]
-            raise _FAILURES[kind](text)
+            raise failed(*row["failure"])
         return Completion.from_json(row["completion"])
 
     def stream(self, request: base.Request) -> Generator[base.Delta, None, Completion]:
@@ -198,22 +222,22 @@ class Replay:
         ok, text = rows[ordinal]["result"]
         return bool(ok), str(text)
 
-    def _missing(self, fields: Mapping[str, Any], recorded: int) -> str:
+    def _missing(self, request: base.Request, recorded: int) -> str:
         if recorded:
             times = "once" if recorded == 1 else f"{recorded} times"
             return f"this request was recorded {times} and is asked once more"
-        if all("call" in row for row in self._rows):
-            return "the recording is empty"
-        asked = _outline(fields)
-        if asked["model"].startswith("replay/"):
-            asked["model"] = None
-        near = max(
-            (row for row in self._rows if "call" not in row),
-            key=lambda row: _likeness(asked, row["request"]),
-        )
-        number = self._rows.index(near) + 1
-        what = _difference(asked, near["request"], fields)
-        return f"no such request was recorded; nearest is line {number}: {what}"
+        return nearest(request, self._rows)
+
+
+def failed(kind: str, text: str) -> errors.GatewayError:
+    """The error of a recorded failure."""
+    return _FAILURES[kind](text)
+
+
+def failure(error: errors.GatewayError) -> tuple[str, str]:
+    """The kind and text that a recording keeps of a failure."""
+    kind = next(name for name, one in _FAILURES.items() if isinstance(error, one))
+    return kind, str(error)
 
 
 def _fields(request: base.Request) -> dict[str, Any]:
@@ -258,8 +282,7 @@ def _outline(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _failure(error: errors.GatewayError) -> dict[str, Any]:
-    kind = next(name for name, one in _FAILURES.items() if isinstance(error, one))
-    return {"failure": [kind, str(error)]}
+    return {"failure": list(failure(error))}
 
 
 def _common(left: list[str], right: list[str]) -> int:
