@@ -205,7 +205,7 @@ def details(trials: Iterable[results.Row], steps: int = 3, extra: str = "",
 
     def told(trial: str) -> Mapping[str, Any]:
         row = by_id[trial]
-        dice = clock.derive_random(3, row.case)
+        dice = clock.derive_random(3, row.case, "texts")
         gold = f"The key {dice.getrandbits(64):016x} opens {dice.getrandbits(64):016x}."
         history = [{"role": "user", "content": f"Turn {n} of {row.cluster}: {gold if n == 4 else ''}"
                     f" we spoke of {dice.getrandbits(40):x} and {extra}"}
