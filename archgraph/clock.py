@@ -12,6 +12,9 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
+Dice = random.Random
+"""What `derive_random` makes, for those who pass it on."""
+
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _WEEKDAYS = frozenset({"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"})
 

@@ -56,7 +56,7 @@ class Dataset:
     scorers: ClassVar[tuple[str, ...]] = ("contains",)
     licence: ClassVar[str] = ""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Any) -> None:
         """Take the options; read and check the user's file, if there is one.
 
         Raises:

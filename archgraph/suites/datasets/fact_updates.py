@@ -7,7 +7,6 @@ directly or over several facts. Called by the planner. Knows no agent.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -121,7 +120,7 @@ def _facts_for(hops: int, updates: int) -> int:
 class _Drawing:
     """Draws what is asked, then fills up with what is not."""
 
-    def __init__(self, dice: random.Random, updates: int) -> None:
+    def __init__(self, dice: clock.Dice, updates: int) -> None:
         self._dice, self._updates = dice, updates
         self._world = fact_world.World(dice)
         self._facts: list[_Fact] = []
@@ -174,7 +173,7 @@ class _Drawing:
         return value, fact
 
 
-def _items(facts: Sequence[_Fact], dice: random.Random) -> Iterator[case.Item]:
+def _items(facts: Sequence[_Fact], dice: clock.Dice) -> Iterator[case.Item]:
     at = START
     for fact in facts:
         yield case.Item(fact.id, FACT.format(number=fact.number, text=fact.text), at=at)

@@ -6,9 +6,10 @@ is said of them follows the kinds of fact of MQuAKE, on which FactConsolidation 
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from archgraph import clock
 
 PERSON, COMPANY, CITY, COUNTRY, BAND, WORD = "person", "company", "city", "country", "band", "word"
 
@@ -80,7 +81,26 @@ RELATIONS = (
         ("Who is the singer of {s}?",)),
 )  # fmt: skip
 
-_ONSETS = ("b", "br", "c", "d", "f", "g", "h", "j", "k", "l", "m", "n", "p", "r", "s", "t", "v", "w")
+_ONSETS = (
+    "b",
+    "br",
+    "c",
+    "d",
+    "f",
+    "g",
+    "h",
+    "j",
+    "k",
+    "l",
+    "m",
+    "n",
+    "p",
+    "r",
+    "s",
+    "t",
+    "v",
+    "w",
+)
 _VOWELS = ("a", "e", "i", "o", "u", "ai")
 _MIDDLES = ("l", "n", "r", "s", "m", "nd", "st")
 _ENDS = ("an", "ick", "ar", "in", "o", "a", "el", "or", "is", "en", "ey", "ette", "ius", "wen")
@@ -98,7 +118,7 @@ _FAMILIAR = 0.6
 class World:
     """Draws things of each kind, each name once, and what may still be said of them."""
 
-    def __init__(self, dice: random.Random) -> None:
+    def __init__(self, dice: clock.Dice) -> None:
         self._dice = dice
         self._things: dict[str, list[str]] = {}
         self._used: set[str] = set()
