@@ -71,6 +71,18 @@ def load() -> Any:
         return litellm
 
 
+def price(model: str) -> tuple[float, float] | None:
+    """US dollars of a token that is sent, and of one that is written, by litellm's list of prices.
+
+    None for a model that is not in the list. Asks no network.
+    """
+    try:
+        parts = load().cost_per_token(model=model, prompt_tokens=1, completion_tokens=1)
+    except Exception:  # an unknown model raises one of several classes, plain Exception too
+        return None
+    return float(parts[0]), float(parts[1])
+
+
 class LitellmGateway:
     """Answers requests through litellm.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 CODES = {
     # reading
-    "file-not-found": "no file and no shipped architecture has that name",
+    "file-not-found": "no file, and no architecture or suite that is shipped, has that name",
     "file-too-large": "the file is larger than an architecture may be",
     "not-utf8": "the file is not UTF-8 text",
     "empty-file": "the file says nothing",
@@ -40,9 +40,10 @@ CODES = {
     "wrong-value": "a value outside of what is allowed",
     "wrong-version": "a version of the language that this archgraph does not read",
     "bad-name": "a name that cannot be a node's name",
-    "unknown-type": "no store type or back-end has that name",
+    "unknown-type": "no store type, back-end, dataset or scorer has that name",
     "unknown-operator": "a step of a pipeline that names no operator",
     "plugin-broken": "a plugin's package cannot be loaded, or its class is not what it should be",
+    "unreadable-data": "a dataset's file is missing or wrong, or has no questions",
     # checking
     "unknown-name": "a reference to a node that does not exist",
     "wrong-kind": "a reference to a node of another kind",

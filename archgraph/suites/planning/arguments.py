@@ -48,7 +48,8 @@ def begin(draft: written.Draft, architectures: Sequence[str]) -> None:
     listed = [tree.Node(each, tree.Origin(each)) for each in architectures]
     origin = tree.Origin("the arguments")
     stems = [Path(each).stem if each.endswith(written.SUFFIXES) else each for each in architectures]
-    name = "-".join(stems)[:62].rstrip("-.") or "unnamed"
+    more = [f"and-{len(stems) - 3}-more"] if len(stems) > 3 else []
+    name = "-".join([*stems[:3], *more])[:62].rstrip("-.") or "unnamed"
     entries = {"suite": tree.Node(name, origin), "architectures": tree.Node(listed, origin)}
     written.over(draft, [tree.Node(entries, origin, dict.fromkeys(entries, origin))])
 
@@ -144,7 +145,7 @@ def _dataset(draft: written.Draft, text: str) -> None:
 def _entry(draft: written.Draft, flag: str, text: str, file_key: str = "") -> tree.Node | None:
     """A name, or a name with its options, from its text."""
     origin = tree.Origin(flag)
-    name, colon, rest = _split_name(text)
+    name, colon, rest = text.partition(":") if file_key else _scorer_name(text)
     if file_key and "=" in name:
         name, _, path = text.partition("=")
         value = tree.Node({file_key: tree.Node(path, origin)}, origin, {file_key: origin})
@@ -166,7 +167,7 @@ def _entry(draft: written.Draft, flag: str, text: str, file_key: str = "") -> tr
     return tree.Node({name: inner}, origin, {name: origin})
 
 
-def _split_name(text: str) -> tuple[str, str, str]:
+def _scorer_name(text: str) -> tuple[str, str, str]:
     """The name, and its options behind a colon; `module:Class` is a name of its own."""
     name, colon, rest = text.partition(":")
     first = rest.partition(",")[0]

@@ -75,7 +75,7 @@ def make(draft: written.Draft, suite: spec.SuiteSpec) -> Arms:
     entries = list(_entries(draft, suite))
     factors = _factors(draft, suite, entries)
     _check_ablated(draft, suite, entries)
-    models = dict(spec.named(suite.models)) or {"": None}
+    models: dict[str, Any] = dict(spec.named(suite.models)) or {"": None}
     for entry in entries:
         usual = _compiled(draft, suite, _default(entry, models, 0))
         if usual is None:
@@ -162,7 +162,8 @@ def _known(entry: Entry) -> list[str]:
 def _default(entry: Entry, models: Mapping[str, Any], number: int) -> _Wanted:
     """The arm of an entry with the model of that number and nothing varied."""
     model, options = list(models.items())[number]
-    several, at = len(models) > 1, ("models", number)
+    several = len(models) > 1
+    at: tree.Path = ("models", number)
     if entry.model:
         model, options, several, at = entry.model, None, False, (*entry.path, "model")
     chosen = tuple((text, at) for text in _model(entry, model, options or {}))
@@ -306,11 +307,13 @@ def _compiled(draft: written.Draft, suite: spec.SuiteSpec, wanted: _Wanted) -> p
     try:
         found = compiling.compile(architectures.load(wanted.entry.source, texts))
     except errors.SpecError as error:
-        places = {f"--set {text}": path for text, path in wanted.overrides}
+        # by the name alone: a secret in the value is hidden
+        places = {f"--set {text.partition('=')[0]}": path for text, path in wanted.overrides}
         for each in error.problems:
-            if each.file in places:
+            place = places.get(each.file.partition("=")[0])
+            if place is not None:
                 message = f"{wanted.entry.name}: {each.message}"
-                draft.report(each.code, message, each.remedy, places[each.file])
+                draft.report(each.code, message, each.remedy, place)
             else:
                 draft.problems.append(each)
         return None

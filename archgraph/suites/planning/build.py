@@ -19,7 +19,7 @@ from archgraph.llm import tokens
 from archgraph.storage import driver
 from archgraph.suites import plan as plans
 from archgraph.suites.datasets import case as cases
-from archgraph.suites.planning import confounds, identity, load, spec, work
+from archgraph.suites.planning import confounds, identity, load, sources, spec, work
 from archgraph.suites.scoring import base as scorers
 from archgraph.suites.scoring import run as scoring
 
@@ -208,7 +208,7 @@ def _manifest(crossing: _Crossing) -> Mapping[str, Any]:
         "sqlite_vec": identity.version("sqlite-vec"),
         "numpy": identity.version("numpy"),
         "litellm": identity.version("litellm"),
-        "engine": identity.sources.engine(),
+        "engine": sources.engine(),
         "tokenizers": sorted({tokens.counter(model).id for model in models}),
         "models": models,
         "judge": said.judge,

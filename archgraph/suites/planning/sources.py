@@ -122,7 +122,7 @@ def _beside(module: str, path: Path, folder: Path) -> dict[str, Path]:
 def _imported(module: str, path: Path) -> Iterator[str]:
     """The names that may be modules in a file's imports."""
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for match in _IMPORT.finditer(_text(path)):
+    for match in _IMPORT.finditer(_data(path).decode("utf-8", "replace")):
         if match["plain"]:
             yield from (part.split()[0] for part in match["plain"].split(",") if part.split())
             continue
@@ -170,14 +170,14 @@ def _file_in(folder: Path, module: str) -> Path | None:
 
 
 @functools.cache
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace")
+def _data(path: Path) -> bytes:
+    return path.read_bytes()
 
 
 def _digest(modules: dict[str, Path]) -> str:
     found = hashlib.blake2b(digest_size=16)
     for name in sorted(modules):
-        data = modules[name].read_bytes()
+        data = _data(modules[name])
         found.update(f"{name}\0{len(data)}\0".encode())
         found.update(data)
     return found.hexdigest()

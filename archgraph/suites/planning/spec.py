@@ -7,7 +7,7 @@ datasets, scorers, models) stand as they were written: a name, or a name with it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 import pydantic
@@ -15,7 +15,7 @@ import pydantic
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"
 ALL: Literal["all"] = "all"
 
-FAULTS = ("bad_json", "unknown_tool", "timeout", "429")
+Kind = Literal["bad_json", "unknown_tool", "timeout", "429"]
 """The kinds of fault that `faults` may draw."""
 
 PositiveInt = Annotated[int, pydantic.Field(ge=1)]
@@ -77,7 +77,7 @@ class Faults(Model):
 
     rate: Annotated[float, pydantic.Field(ge=0, le=1)] = 0.1
     """The share of model calls that go wrong."""
-    kinds: list[Literal["bad_json", "unknown_tool", "timeout", "429"]] = list(FAULTS)
+    kinds: list[Kind] = ["bad_json", "unknown_tool", "timeout", "429"]
     """What may happen to them."""
     latency: Annotated[float, pydantic.Field(ge=0)] = 0.0
     """Seconds of real time that every call takes longer."""
@@ -150,7 +150,9 @@ class SuiteSpec(Model):
         return self.seeds or Seeds(ingest=self.repeats)
 
 
-def named(entries: Sequence[str | dict[str, Item]]) -> Iterator[tuple[str, Item | None]]:
+def named(
+    entries: Sequence[str | Mapping[str, Item]],
+) -> Iterator[tuple[str, Item | None]]:
     """Names with their options, None where there are none."""
     for entry in entries:
         if isinstance(entry, str):

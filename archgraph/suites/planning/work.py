@@ -51,7 +51,8 @@ def make(draft: written.Draft, suite: spec.SuiteSpec) -> Work:
 
 def mode_of(dataset: datasets.Dataset) -> str:
     """How a dataset's histories are fed: as the suite says, or as suits it."""
-    return dataset.options.mode or dataset.mode
+    options: datasets.Options = dataset.options
+    return options.mode or dataset.mode
 
 
 # Datasets
@@ -101,10 +102,14 @@ def _placed(options: Any, folder: Path) -> Any:
     changed = {}
     for name in type(options).model_fields:
         value = getattr(options, name)
-        named = name in ("path", "file") or name.endswith(("_path", "_file"))
-        if named and isinstance(value, str) and value and (folder / value).exists():
-            changed[name] = str(folder / value)
+        if name in ("path", "file") or name.endswith(("_path", "_file")):
+            changed[name] = [_led(v, folder) for v in value] if isinstance(value, list) \
+                else _led(value, folder)  # fmt: skip
     return options.model_copy(update=changed) if changed else options
+
+
+def _led(value: Any, folder: Path) -> Any:
+    return str(folder / value) if value and (folder / str(value)).exists() else value
 
 
 def _kind(

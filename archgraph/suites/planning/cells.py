@@ -1,0 +1,210 @@
+"""What one cell of a run may take: measured on a few cases and extrapolated, or bounded.
+
+Called by `estimate`. The pilot that does the cases is given. Knows no prices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from archgraph.graph import plan as graphs
+from archgraph.suites import plan as plans
+from archgraph.suites import record
+from archgraph.suites.datasets import case as cases
+from archgraph.suites.planning import confounds, extrapolating, work
+from archgraph.suites.planning.extrapolating import NOTHING, Range, Unit
+
+UNPAID = ("offline", "scripted", "replay")
+"""Gateways that cost nothing."""
+
+STAND_IN = 3.0
+"""By how much an interval is widened on both sides where the offline policy stood in for a model:
+a model takes other numbers of steps, and writes longer answers. A guess, and wide on purpose."""
+
+CASES, CONVERSATIONS = 12, 3
+"""Cases that a pilot does of a cell; histories that it feeds where they hold several questions."""
+
+_JUDGED = Range(600, 250, 2000)
+"""Tokens of one question to a judge: instructions, question, answers and reply."""
+
+
+class Pilot(Protocol):
+    """Does a few cases to see what they take."""
+
+    def __call__(
+        self, arm: plans.Arm, conversation: cases.Conversation, case: cases.Case
+    ) -> record.Spent:
+        """What one question takes, once its history has been fed."""
+
+    def ingest(self, arm: plans.Arm, conversation: cases.Conversation) -> record.Spent:
+        """What feeding a history takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one cell may take; `measured` counts the cases of the pilot."""
+
+    arm: str
+    dataset: str
+    calls: Range
+    prompt: Range
+    completion: Range
+    measured: int = 0
+
+    @property
+    def tokens(self) -> Range:
+        """Prompts and answers together."""
+        return self.prompt + self.completion
+
+
+# Public functions
+
+
+def share(plan: plans.RunPlan, arm: plans.Arm, label: str, pilot: Pilot | None) -> Share:
+    """What an arm may take on a dataset, over all its seeds."""
+    found = [each for (name, _), each in plan.conversations.items() if name == label]
+    seeds = _repeats(plan, label)
+    mode = work.mode_of(plan.datasets[label])
+    if pilot is None:
+        return _bounded(arm, label, found, mode, seeds)
+    fed, asked = _measured(arm, found, pilot)
+    factor = STAND_IN if any(map(is_paid, models(arm.plan))) else 1.0
+
+    def over_all(field: str) -> Range:
+        questions = extrapolating.total(_units(found, asked, field)).times(seeds[0] * seeds[1])
+        histories = extrapolating.total(_histories(found, fed, field)).times(seeds[0])
+        return (questions + histories).widened(factor)
+
+    calls, prompt = over_all("calls"), over_all("prompt_tokens")
+    return Share(arm.name, label, calls, prompt, over_all("completion_tokens"), len(asked))
+
+
+def bounds(arm: plans.Arm, conversation: cases.Conversation, mode: str) -> tuple[Range, Range]:
+    """The model calls that feeding a history, and then one question, can take at all.
+
+    What is only observed wakes no thread that waits for the user, for a timer or for the pressure
+    of its own window.
+    """
+    threads = arm.plan.threads.values()
+    foreground = confounds.answering(arm.plan)
+    least = 1 if foreground is not None and not foreground.pipeline else 0
+    asked = Range(least, least, sum(map(_most_calls, threads)))
+    count = len(conversation.items)
+    if mode != "observe":
+        return Range(count, 0, asked.high * count), asked
+    woken = sum(_most_calls(thread) for thread in threads if _hears_writes(thread))
+    return Range(0, 0, woken * count), asked
+
+
+def _hears_writes(thread: graphs.ThreadPlan) -> bool:
+    """Whether something that is only written down can make a thread due."""
+    return any(
+        trigger.kind in ("event", "every", "crosses") and trigger.mode != "note"
+        and trigger.event.partition(".")[2] not in ("pressure", "opened")
+        for trigger in thread.triggers
+    )  # fmt: skip
+
+
+def _measured(
+    arm: plans.Arm, found: Sequence[cases.Conversation], pilot: Pilot
+) -> tuple[dict[str, record.Spent], dict[tuple[str, str], record.Spent]]:
+    """What the pilot's histories and questions took, by conversation, and by case in it."""
+    ordered = sorted(found, key=lambda each: (len(each.items), _stratum(each.cases[0]), each.id))
+    several = max(len(each.cases) for each in found) > 1
+    chosen = extrapolating.spaced(len(ordered), CONVERSATIONS if several else CASES)
+    fed: dict[str, record.Spent] = {}
+    asked: dict[tuple[str, str], record.Spent] = {}
+    for number in chosen:
+        conversation = ordered[number]
+        fed[conversation.id] = pilot.ingest(arm, conversation)
+        listed = sorted(conversation.cases, key=lambda case: (_stratum(case), case.id))
+        for place in extrapolating.spaced(len(listed), max(1, CASES // len(chosen))):
+            asked[conversation.id, listed[place].id] = pilot(arm, conversation, listed[place])
+    return fed, asked
+
+
+def _units(
+    found: Sequence[cases.Conversation],
+    asked: Mapping[tuple[str, str], record.Spent], field: str,
+) -> list[Unit]:  # fmt: skip
+    sizes = _sizes(found)
+    return [
+        Unit(size, _stratum(case), _of(asked.get((each.id, case.id)), field))
+        for each, size in zip(found, sizes, strict=True) for case in each.cases
+    ]  # fmt: skip
+
+
+def _histories(
+    found: Sequence[cases.Conversation], fed: Mapping[str, record.Spent], field: str
+) -> list[Unit]:
+    sizes = _sizes(found)
+    return [Unit(size, "", _of(fed.get(each.id), field))
+            for each, size in zip(found, sizes, strict=True)]  # fmt: skip
+
+
+def _of(spent: record.Spent | None, field: str) -> float | None:
+    return None if spent is None else float(getattr(spent, field))
+
+
+def _sizes(found: Sequence[cases.Conversation]) -> list[int]:
+    """History sizes in tokens, counted as characters over four: a line needs no more."""
+    return [sum(len(item.text) for item in each.items) // 4 for each in found]
+
+
+def _bounded(
+    arm: plans.Arm, label: str, found: Sequence[cases.Conversation], mode: str,
+    seeds: tuple[int, int],
+) -> Share:  # fmt: skip
+    """What a plan proves on its own: calls times what a window can hold."""
+    calls = NOTHING
+    for each in found:
+        fed, asked = bounds(arm, each, mode)
+        calls += fed.times(seeds[0]) + asked.times(seeds[0] * seeds[1] * len(each.cases))
+    window = max(each.context_window for each in arm.plan.threads.values())
+    reply = max(each.max_tokens for each in arm.plan.threads.values())
+    least = confounds.prompt_tokens(arm.plan)
+    prompt = Range(calls.value * max(least, window // 2), calls.low * least, calls.high * window)
+    completion = Range(calls.value * reply / 4, 0, calls.high * reply)
+    return Share(arm.name, label, calls, prompt, completion)
+
+
+def _most_calls(thread: graphs.ThreadPlan) -> int:
+    """The most requests that one run of a thread makes; one more for an eviction before each."""
+    if thread.pipeline:
+        return len(thread.steps) * (thread.max_failures + 1)
+    beat = thread.heartbeat
+    return 2 * (beat.max_steps if beat.when or beat.while_open else 1)
+
+
+def _repeats(plan: plans.RunPlan, label: str) -> tuple[int, int]:
+    """Ingest seeds, and answers for each of them; a judge that is asked again answers nothing."""
+    mine = [each for each in plan.trials if each.dataset == label and each.arm == plan.arms[0].name]
+    return (len({each.ingest_seed for each in mine}) or 1,
+            len({(each.answer_seed, each.judge_seed) for each in mine}) or 1)  # fmt: skip
+
+
+def judge(plan: plans.RunPlan) -> Share | None:
+    """The questions to the judge, over all cells."""
+    asking = [name for name in plan.parts.get(plan.trials[0].id, {}) if name == "judge"] \
+        if plan.trials else []  # fmt: skip
+    count = sum("judge" in plan.parts.get(each.id, {}) for each in plan.trials)
+    if not count and not asking:
+        return None
+    return Share("judge", "", Range(count, count, count), _JUDGED.times(count),
+                 Range(60 * count, 5 * count, 300 * count))  # fmt: skip
+
+
+def models(made: graphs.Plan) -> set[str]:
+    """The models of an architecture's threads."""
+    return {thread.model for thread in made.threads.values()}
+
+
+def is_paid(model: str) -> bool:
+    """Whether a model may cost money."""
+    return model.partition("/")[0] not in UNPAID
+
+
+def _stratum(case: cases.Case) -> str:
+    return str(case.category)

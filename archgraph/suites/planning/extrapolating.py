@@ -1,0 +1,138 @@
+"""From a few measured cases to a total over all, with an interval. Pure arithmetic.
+
+Called by `estimate`. Knows no model, no arm and no file.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_T = (63.66, 9.925, 5.841, 4.604, 4.032, 3.707, 3.499, 3.355, 3.250, 3.169, 3.106, 3.055, 3.012,
+      2.977, 2.947, 2.921, 2.898, 2.878, 2.861, 2.845)  # fmt: skip
+"""The 99.5 % points of Student's t for 1 to 20 degrees of freedom (any table). 99 % intervals are
+taken, because a few cases hide how skewed tokens are: 95 of 100 totals shall lie inside."""
+_T_MANY = 2.8
+
+SLACK = 0.05
+"""The least half width of an interval, as a share of its value: the cases that were measured may
+be alike, and the others not."""
+
+EXPLAINED = 0.5
+"""The share of variance from which on a line through history sizes is believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """An estimate and the interval that it lies in."""
+
+    value: float
+    low: float
+    high: float
+
+    def __add__(self, other: Range) -> Range:
+        return Range(self.value + other.value, self.low + other.low, self.high + other.high)
+
+    def times(self, factor: float) -> Range:
+        """Every number multiplied."""
+        return Range(self.value * factor, self.low * factor, self.high * factor)
+
+    def widened(self, factor: float) -> Range:
+        """The interval made wider by a factor on both sides."""
+        return Range(self.value, self.low / factor, self.high * factor)
+
+    def within(self, bounds: Range) -> Range:
+        """The interval cut at bounds that hold in any case."""
+        low = min(max(self.low, bounds.low), bounds.high)
+        high = max(min(self.high, bounds.high), bounds.low)
+        return Range(min(max(self.value, low), high), low, high)
+
+
+NOTHING = Range(0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A case, or a history: its size, its stratum, and what was measured, None if it was not."""
+
+    size: float
+    stratum: str
+    measured: float | None = None
+
+
+# Public functions
+
+
+def total(units: Sequence[Unit]) -> Range:
+    """The sum over all units, those that were not measured by what the others showed.
+
+    A line through sizes is taken where sizes explain what was measured, as for an arm that sends
+    the whole history; else the mean of each stratum. With one measured unit of several the
+    interval reaches from a quarter to four times: nothing is known of the spread.
+    """
+    known = [each for each in units if each.measured is not None]
+    done = sum(each.measured or 0.0 for each in known)
+    rest = [each for each in units if each.measured is None]
+    if not known or not rest:
+        return Range(done, done, done)
+    predicted, spread, freedom = _fitted(known, rest)
+    value = done + sum(max(0.0, each) for each in predicted)
+    if freedom < 1:
+        return Range(value, done + (value - done) / 4, done + (value - done) * 4)
+    # each prediction errs by its own spread, and all of them together by that of the fit
+    error = spread * math.sqrt(len(rest) + len(rest) ** 2 / len(known))
+    half = max(_quantile(freedom) * error, SLACK * (value - done))
+    return Range(value, max(done, value - half), value + half)
+
+
+def spaced(count: int, wanted: int) -> list[int]:
+    """At most `wanted` of the numbers below `count`, evenly spaced, both ends among them."""
+    if count <= wanted:
+        return list(range(count))
+    if wanted == 1:
+        return [count // 2]
+    return sorted({round(place * (count - 1) / (wanted - 1)) for place in range(wanted)})
+
+
+# Private functions
+
+
+def _fitted(known: Sequence[Unit], rest: Sequence[Unit]) -> tuple[list[float], float, int]:
+    """What the rest may be, the spread around that, and the degrees of freedom of the spread."""
+    line = _line(known)
+    if line is not None:
+        start, slope, spread = line
+        return [start + slope * each.size for each in rest], spread, len(known) - 2
+    values = [each.measured or 0.0 for each in known]
+    mean = sum(values) / len(values)
+    spread = math.sqrt(sum((v - mean) ** 2 for v in values) / max(1, len(values) - 1))
+    counts = Counter(each.stratum for each in known)
+    sums = dict.fromkeys(counts, 0.0)
+    for each in known:
+        sums[each.stratum] += each.measured or 0.0
+    means = {stratum: sums[stratum] / count for stratum, count in counts.items()}
+    return [means.get(each.stratum, mean) for each in rest], spread, len(values) - 1
+
+
+def _line(known: Sequence[Unit]) -> tuple[float, float, float] | None:
+    """Start, slope and spread of a line through at least four units, if sizes explain enough."""
+    count = len(known)
+    if count < 4 or len({each.size for each in known}) < 3:
+        return None
+    x = [each.size for each in known]
+    y = [each.measured or 0.0 for each in known]
+    mean_x, mean_y = sum(x) / count, sum(y) / count
+    square = sum((a - mean_x) ** 2 for a in x)
+    slope = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True)) / square
+    start = mean_y - slope * mean_x
+    left = sum((b - start - slope * a) ** 2 for a, b in zip(x, y, strict=True))
+    whole = sum((b - mean_y) ** 2 for b in y)
+    if whole == 0 or 1 - left / whole < EXPLAINED:
+        return None
+    return start, slope, math.sqrt(left / (count - 2))
+
+
+def _quantile(freedom: int) -> float:
+    return _T[freedom - 1] if freedom <= len(_T) else _T_MANY
