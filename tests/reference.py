@@ -70,6 +70,19 @@ def store_options(name: str) -> str:
     return "\n\n".join(parts)
 
 
+def scorer_options(name: str) -> str:
+    """What a scorer gives, and its keys."""
+    kind = registry.get("scorers", name)
+    usual = kind(kind.Options())
+    told = ["0 or 1" if usual.binary else "0 to 1"]
+    told += ["asks the judge"] if usual.judged else []
+    told += ["looks at failed turns, too"] if usual.sees_failed else []
+    short = kind.Options.short
+    parts = [first_line(kind), f"Values: {'; '.join(told)}.", keys_of_model(kind.Options)]
+    parts += [f"Short form: `{name}: ...` is `{name}: {{{short}: ...}}`."] if short else []
+    return "\n\n".join(parts)
+
+
 def operator_pages(_: str) -> str:
     """Every operator under a heading, with its keys."""
     parts = []
@@ -305,6 +318,7 @@ MAKERS: dict[str, Callable[[str], str]] = {
     "options": store_options,
     "verbs": verb_pages,
     "operators": operator_pages,
+    "scorer_options": scorer_options,
     "keys": model_keys,
     "codes": problem_codes,
     "help": command_help,
