@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from archgraph import clock, errors
-from archgraph.suites import findings
+from archgraph.suites import findings, results
 from archgraph.suites import space as spaces
 
 Half = spaces.Half
@@ -96,6 +96,25 @@ class Found:
     optimism_of_gain: float
     difference: findings.Difference | None
     ended: str
+
+
+def scores_of(found: results.Results) -> Scores:
+    """The primary scores of a run by case, averaged over seeds, and what it took with its ingests.
+
+    Every dataset counts by its cases. A case that its scorer does not apply to is left out.
+    """
+    held: dict[str, list[float]] = {}
+    clusters = {}
+    for row in found.rows:
+        value = row.scores.get(found.primary[row.dataset])
+        if value is not None:
+            name = f"{row.dataset}/{row.cluster}/{row.case}"
+            held.setdefault(name, []).append(value)
+            clusters[name] = f"{row.dataset}/{row.cluster}"
+    means = {name: math.fsum(values) / len(values) for name, values in held.items()}
+    spent = [*(row.metrics for row in found.rows), *(each.spent for each in found.ingests)]
+    calls = sum(int(each.get("calls", 0)) for each in spent)
+    return Scores(means, clusters, calls, math.fsum(each.get("paid", 0) for each in spent))
 
 
 # The search

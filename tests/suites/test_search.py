@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archgraph import clock, errors
-from archgraph.suites import findings, plan, search, space
+from archgraph.suites import findings, plan, results, search, space
 from archgraph.suites.datasets import case as cases
 
 PARAMS = {"limit": 1000, "mode": "near", "rate": 0.5}
@@ -246,6 +246,23 @@ def test_a_small_difference_among_few_conversations_is_inconclusive():
     assert found.p == pytest.approx(2 / 8)  # three signs count, all positive
     same = search.difference(before, before, search.How(margin=1.0))
     assert same.verdict == findings.EQUIVALENT
+
+
+def test_scores_of_rows_are_means_over_seeds_of_the_primary_scorer():
+    def row(case, seed, dataset="d", **scores):
+        return results.Row(f"t{case}{seed}", "a", dataset, case, "k", "", seed, 0, 0, "done", "",
+                           scores, {"calls": 2, "paid": 0.5}, {}, {})  # fmt: skip
+
+    rows = [row("q1", 0, exact=1.0, f1=0.3), row("q1", 1, exact=0.0), row("q2", 0, exact=None),
+            row("q1", 0, "e", f1=0.25)]  # fmt: skip
+    ingest = results.Ingest("h", "a", "d", "k", 0, "done", "", {"calls": 3, "paid": 1.0}, {}, 0)
+    scorers = {"exact": {"primary_of": ["d"]}, "f1": {"primary_of": ["e"]}}
+    found = search.scores_of(
+        results.Results("r", {}, {}, {}, {}, scorers, rows, [ingest], planned=4)
+    )
+    assert found.scores == {"d/k/q1": 0.5, "e/k/q1": 0.25}
+    assert found.clusters == {"d/k/q1": "d/k", "e/k/q1": "e/k"}
+    assert (found.calls, found.cost) == (11, 3.0)
 
 
 def test_no_scores_are_told():
