@@ -88,3 +88,87 @@ def test_the_published_conversations():
     # of these five: 'D8:6; D9:17' and 'D:11:26' can be read; 'D' and 'D10:19' cannot
     assert (data.repaired, data.dropped) == (2, 2)
     assert len(data.sha256) == 64
+
+
+def dataset(path, **options):
+    kind = locomo.LoCoMoDataset
+    return kind(kind.Options(path=str(path), **{"unverified": True, **options}))
+
+
+@pytest.fixture
+def mine(tmp_path):
+    path = tmp_path / "mine.json"
+    rows = [{**CONVERSATION, "sample_id": f"conv-{n}"} for n in (26, 44)]
+    path.write_text(json.dumps(rows))
+    return path
+
+
+def test_category_5_is_asked_in_two_forms(mine):
+    [open_form, _] = [c for each in dataset(mine).conversations() for c in each.cases
+                      if c.category == 5]  # fmt: skip
+    assert (open_form.question, open_form.answers, open_form.rejected) == ("?", (), ("y",))
+    rights = set()
+    for seed in range(8):
+        for each in dataset(mine, adversarial="choice", seed=seed).conversations():
+            [one] = [c for c in each.cases if c.category == 5]
+            choices, right = one.details["choices"], one.details["right"]
+            assert choices[right] == "Not mentioned in the conversation"
+            assert set(choices.values()) == {choices[right], "y"}
+            assert one.question == (
+                f"? Select the correct answer: (a) {choices['a']} (b) {choices['b']}. "
+            )
+            rights.add(right)
+    assert rights == {"a", "b"}
+    again = [list(dataset(mine, adversarial="choice", seed=3).conversations()) for _ in range(2)]
+    assert again[0] == again[1]
+
+
+def test_dates_are_asked_for_as_the_authors_code_does(mine):
+    def asked(**options):
+        [found, _] = dataset(mine, **options).conversations()
+        return {one.category: one.question for one in found.cases}
+
+    assert asked()[2] == "Who? Use DATE of CONVERSATION to answer with an approximate date."
+    assert asked(date_hint=False)[2] == "Who?"
+    assert asked()[1] == "Why?"
+
+
+def test_the_split_tells_which_conversations_were_looked_at(mine):
+    assert dataset(mine).split == "dev (1), held out (1)"
+    assert dataset(mine, conversations=1).split == "dev"
+    told = dataset(mine).provenance()
+    assert (told["dev"], told["held_out"]) == (["conv-26"], ["conv-44"])
+    assert (told["references_repaired"], told["references_dropped"]) == (4, 4)
+    assert told["verified"] is False
+    with pytest.raises(errors.InputError, match="snap-research/locomo"):
+        dataset(mine, unverified=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            {"qa": [{"question": "?", "category": 4}]},
+            r"\[0\]: qa\[0\]: a question of category 4 ne",
+        ),
+        ({"qa": [{"question": "?", "category": 6, "answer": "x"}]}, r"qa\[0\].category"),
+        ({"conversation": {"session_1": []}}, "session_1_date_time must be like"),
+        (
+            {"conversation": {"session_1_date_time": "1:56 pm on 8 May, 2023", "session_1": [{}]}},
+            r"session_1\[0\]: speaker: field required",
+        ),
+        ({"sample_id": 3}, "sample_id: input should be a valid string"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path, change, told):
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps([{**CONVERSATION, **change}]))
+    with pytest.raises(errors.InputError, match=told):
+        locomo.load(path)
+
+
+def test_the_development_file_is_known(test_data):
+    data = dataset(test_data / "locomo" / "locomo-dev.json", unverified=False)
+    assert data.split == "dev"
+    assert data.provenance()["published as"] == "dev: conversations 26, 30, 41, 42, 43"
+    assert sum(len(each.cases) for each in data.conversations()) == 999

@@ -1,3 +1,4 @@
+import gzip
 import json
 import os
 from pathlib import Path
@@ -73,3 +74,46 @@ def follow(case):
     while value in table:
         value, hops = table[value], hops + 1
     return value, hops
+
+
+def dataset(**options):
+    kind = nested_kv.NestedKVDataset
+    return kind(kind.Options(**options))
+
+
+def test_each_case_of_the_dataset_is_a_history_of_its_own():
+    found = list(dataset(depths=[0, 2], orderings=3, keys="words").conversations())
+    assert [each.id for each in found] == [each.cases[0].id for each in found]
+    assert [each.cases[0].category for each in found] == [0] * 3 + [2] * 3
+    drawn = list(nested_kv.NestedKV((0, 2), 3, keys="words").cases())
+    assert [each.cases[0] for each in found] == drawn
+
+
+def test_the_dataset_reads_published_files_and_tells_their_digests(tmp_path):
+    kv, orderings = tmp_path / "kv.jsonl.gz", tmp_path / "orderings-2.jsonl"
+    record = json.dumps({"ordered_kv_records": PAIRS})
+    kv.write_bytes(gzip.compress(f"{record}\n{{}}\n".encode()))
+    orderings.write_text("[1, 4]\n[0, 2]\n[3]\n")
+    named = {"pairs_file": str(kv), "orderings_file": str(orderings), "unverified": True}
+    data = dataset(depths=[1], orderings=1, **named)
+    [found] = data.conversations()
+    assert found.cases[0].answers == ("v4",)
+    assert data.split == "dev"
+    assert data.provenance()["verified"] is False
+    assert [each["file"] for each in data.provenance()["files"]] == [
+        "kv.jsonl.gz", "orderings-2.jsonl",
+    ]  # fmt: skip
+    with pytest.raises(errors.InputError, match="unverified: true"):
+        dataset(**{**named, "unverified": False})
+    with pytest.raises(errors.InputError, match="belong together"):
+        dataset(pairs_file=str(kv))
+
+
+def test_memgpts_own_files_are_known(test_data):
+    folder = test_data / "nested_kv"
+    data = dataset(
+        pairs_file=str(folder / "kv-140.json"),
+        orderings_file=[str(folder / f"orderings-{n}.jsonl") for n in (1, 2)],
+    )
+    assert data.provenance()["verified"] is True
+    assert [each.cases[0].category for each in data.conversations()] == [0] * 30 + [1] * 30

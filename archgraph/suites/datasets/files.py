@@ -176,9 +176,10 @@ def json_items(dataset: str, path: str, data: bytes) -> Iterator[Any]:
             raise errors.InputError(f"{dataset}: {path} is not JSON: {error}") from error
         yield item
         at = _next(text, end)
-        if text[at : at + 1] not in (",", "]"):
+        mark = text[at : at + 1]
+        at = _next(text, at + 1) if mark == "," else at
+        if mark not in (",", "]") or (mark == "," and text[at : at + 1] == "]"):
             raise errors.InputError(f"{dataset}: {path} ends in the middle of its list")
-        at = _next(text, at + 1) if text[at] == "," else at
 
 
 def checked(dataset: str, model: type[Row], rows: Sequence[tuple[str, Any]]) -> list[Row]:
