@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from archgraph.suites import (
     results,
 )
 from archgraph.suites.stats import clusters as clustering
-from archgraph.suites.stats import intervals, summary, variance
+from archgraph.suites.stats import intervals, labels, summary, variance
 
 FATES = (*record.LOSSES, record.REACHED)
 
@@ -81,6 +81,37 @@ def analyse(
         manifest=given.manifest,
         drawings=given.drawings,
     )
+
+
+def false_claims(
+    given: results.Results,
+    one: str,
+    other: str = "",
+    *,
+    dataset: str = "",
+    by: Literal["cluster", "case"] = "cluster",
+    times: int = 1000,
+    seed: int = 0,
+) -> float:
+    """How often a difference is claimed when the labels of two arms are swapped at random.
+
+    Args:
+        given: the rows of a run.
+        one: an arm.
+        other: another arm; left out, the trials of `one` with its other seeds.
+        dataset: where; left out, the first. The primary scorer decides.
+        by: swap whole conversations, or each case.
+        times: how many random swaps.
+        seed: of the swaps.
+    """
+    place = dataset or next(iter(given.datasets))
+    columns = analysis_rows.columns(given)
+    pair = analysis_verdicts.Pair(one, other or one, place, given.primary[place])
+    gaps = analysis_verdicts.gaps(columns, pair)
+    known = ~np.isnan(gaps)
+    alpha = float(given.suite.get("alpha") or 0.05)
+    clusters = columns.work[place].clusters[known]
+    return labels.false_claims(gaps[known], clusters, by=by, times=times, alpha=alpha, seed=seed)
 
 
 def plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -88,30 +88,46 @@ def _compared(
     columns: analysis_rows.Columns, given: results.Results, pair: Pair, rules: Rules
 ) -> _Compared:
     work = columns.work[pair.dataset]
-    gaps = case_means(columns, pair.arm, pair) - case_means(columns, pair.baseline, pair)
-    common = ~np.isnan(gaps)
-    gaps, clusters = gaps[common], work.clusters[common]
-    found = clustering.estimate(gaps, clusters)
-    interval = intervals.difference(gaps, clusters, 1 - rules.alpha)
-    wins, losses = int((gaps > 1e-9).sum()), int((gaps < -1e-9).sum())
+    by_case = gaps(columns, pair)
+    common = ~np.isnan(by_case)
+    clusters, values = work.clusters[common], by_case[common]
+    found = clustering.estimate(values, clusters)
+    interval = intervals.difference(values, clusters, 1 - rules.alpha)
+    wins, losses = int((values > 1e-9).sum()), int((values < -1e-9).sum())
     binary = bool(given.scorers[pair.scorer].get("binary"))
-    mcnemar = paired.mcnemar(wins, losses) if binary and len(gaps) else math.nan
+    mcnemar = paired.mcnemar(wins, losses) if binary and len(values) else math.nan
     alone = found.clusters == found.n
-    whole = bool(np.isin(gaps, (-1.0, 0.0, 1.0)).all())
+    whole = bool(np.isin(values, (-1.0, 0.0, 1.0)).all())
     test = CLUSTER_FLIPS if not alone else MCNEMAR if binary and whole else FLIPS
     if found.clusters < 2:
         p = math.nan
     else:
-        p = mcnemar if test == MCNEMAR else paired.sign_flip(gaps, clusters, seed=rules.seed)
-    same = equivalence.tost(gaps, clusters, rules.margin) if found.clusters > 1 else math.nan
+        p = mcnemar if test == MCNEMAR else paired.sign_flip(values, clusters, seed=rules.seed)
+    same = equivalence.tost(values, clusters, rules.margin) if found.clusters > 1 else math.nan
     return _Compared(pair, interval, found, p, same, test, mcnemar, wins, losses)
 
 
-def case_means(columns: analysis_rows.Columns, arm: str, pair: Pair) -> analysis_rows.Numbers:
-    """An arm's score of each case of the dataset, averaged over seeds; NaN where it has none."""
-    part = columns.parts[arm, pair.dataset]
+def gaps(columns: analysis_rows.Columns, pair: Pair) -> analysis_rows.Numbers:
+    """The difference of each case of the dataset, seeds averaged first; NaN where an arm lacks it.
+
+    An arm against itself is its trials with one half of its seeds against those with the other.
+    """
+    first = columns.parts[pair.arm, pair.dataset]
+    if pair.arm != pair.baseline:
+        second = columns.parts[pair.baseline, pair.dataset]
+        return _means(columns, first, pair) - _means(columns, second, pair)
+    codes = np.stack([first.seeds[name] for name in ("ingest", "answer", "judge")], axis=1)
+    _, seeds = np.unique(codes, axis=0, return_inverse=True)
+    odd = seeds % 2 == 1
+    return _means(columns, first, pair, odd) - _means(columns, first, pair, ~odd)
+
+
+def _means(
+    columns: analysis_rows.Columns, part: analysis_rows.Part, pair: Pair, keep: Any = True
+) -> analysis_rows.Numbers:
+    """An arm's score of each case, averaged over the trials that are kept."""
     scores = part.scores[pair.scorer]
-    there = ~np.isnan(scores)
+    there = ~np.isnan(scores) & keep
     count = len(columns.work[pair.dataset].cases)
     means: analysis_rows.Numbers = clustering.means_of(scores[there], part.cases[there], count)
     return means

@@ -300,6 +300,13 @@ def test_another_scorer_may_decide() -> None:
     assert found.primary == {"talks": "f1"}
 
 
+@pytest.mark.parametrize("by", ["cluster", "case"])
+def test_an_arm_against_itself_is_rarely_claimed_to_differ(by: Any) -> None:
+    given = made.run({"old": 0.6, "new": 0.9}, conversations=40, repeats=4)
+    assert analysis.false_claims(given, "old", by=by) <= 0.08
+    assert 0 < analysis.false_claims(given, "old", "new", by=by) <= 0.08
+
+
 def test_findings_are_json_without_numbers_that_json_lacks() -> None:
     found = analysis.analyse(binary("w"))
     data = json.loads(json.dumps(analysis.plain(found), allow_nan=False))
