@@ -32,6 +32,7 @@ class _Crossing:
     scorers: list[tuple[plans.ScorerPlan, scorers.Scorer]]
     book: identity.Book = field(default_factory=identity.Book)
     arms: dict[str, identity.Parts] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
     graders: dict[str, str] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
     seeds: dict[tuple[str, int], str] = field(default_factory=dict)
@@ -105,7 +106,8 @@ def _prepare(crossing: _Crossing) -> None:
         "ingest budget": book.part("ingest budget", said.budget.ingest_tokens),
     }
     for arm in crossing.suite.arms.found:
-        crossing.arms[arm.name] = {**shared, **identity.arm(book, arm.plan)}
+        parts = {**shared, **identity.arm(book, arm.plan)}
+        crossing.arms[arm.name], crossing.keys[arm.name] = parts, identity.together(parts)
     for each, scorer in crossing.scorers:
         digest, source = identity.scorer(book, each, type(scorer))
         crossing.graders[each.name], crossing.sources[each.name] = digest, source
@@ -124,8 +126,7 @@ def _numbers(said: spec.SuiteSpec, name: str) -> range:
 
 def _refuse_twins(crossing: _Crossing) -> None:
     seen: dict[str, str] = {}
-    for name, parts in crossing.arms.items():
-        key = identity.canonical(parts)
+    for name, key in crossing.keys.items():
         if key in seen:
             message = f"the arms {seen[key]!r} and {name!r} are the same in all that counts"
             remedy = "delete one, or change what it does; for repeats of one arm there is `seeds`"
@@ -146,10 +147,10 @@ def _cross(crossing: _Crossing, label: str) -> None:
                  for case in conversation.cases]  # fmt: skip
         for seed in _numbers(suite.spec, "ingest"):
             for arm in suite.arms.found:
-                parts = {**crossing.arms[arm.name], **shared, "items": items,
-                         "ingest seed": crossing.seeds["ingest", seed]}  # fmt: skip
+                own = {**shared, "items": items, "ingest seed": crossing.seeds["ingest", seed]}
                 told = f"{conversation.id} fed to {arm.name}, seed {seed}"
-                id = book.id(parts, told)
+                parts = {**crossing.arms[arm.name], **own}
+                id = book.id(parts, told, {**own, "arm": crossing.keys[arm.name]})
                 history = plans.History(id, arm.name, label, conversation.id, seed)
                 crossing.histories.append(history)
                 _ask(crossing, history, asked)
