@@ -13,7 +13,7 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any
 
 import annotated_types
@@ -23,6 +23,7 @@ import pydantic
 from archgraph import registry
 from archgraph.spec import codes
 from archgraph.stores import base as stores
+from archgraph.suites.datasets import base as datasets
 from archgraph.tools import base as tools
 from archgraph.tools import messaging
 from tests import gallery_pages, pages
@@ -68,6 +69,18 @@ def store_options(name: str) -> str:
         f"Events: {quoted(store.events)}. Measures: {quoted(store.measures)}.\nVerbs: {verbs}."
     )
     return "\n\n".join(parts)
+
+
+def dataset_options(name: str) -> str:
+    """What a dataset is, and the keys that are its own."""
+    kind = registry.get("datasets", name)
+    shared = set(datasets.Options.model_fields)
+    facts = [f"Fed by `{kind.mode}`"]
+    facts += [f"split `{kind.split}`"] if kind.split == "generated" else []
+    facts += [f"licence {kind.licence}"] if kind.licence else []
+    scorers = f"Scorers: {quoted(kind.scorers)}."
+    head = f"{first_line(kind)} {'; '.join(facts)}. {scorers}"
+    return f"{head}\n\n{keys_of_model(kind.Options, without=shared)}"
 
 
 def scorer_options(name: str) -> str:
@@ -139,7 +152,7 @@ def model_keys(path: str) -> str:
     return keys_of_model(imported(path))
 
 
-def keys_of_model(model: type[pydantic.BaseModel]) -> str:
+def keys_of_model(model: type[pydantic.BaseModel], without: Container[str] = ()) -> str:
     rows = [
         (
             f"`{field.alias or name}`",
@@ -148,6 +161,7 @@ def keys_of_model(model: type[pydantic.BaseModel]) -> str:
             " ".join((field.description or "").split()),
         )
         for name, field in model.model_fields.items()
+        if name not in without
     ]
     return table(("key", "value", "default", "meaning"), rows) if rows else "No keys."
 
@@ -318,6 +332,7 @@ MAKERS: dict[str, Callable[[str], str]] = {
     "options": store_options,
     "verbs": verb_pages,
     "operators": operator_pages,
+    "dataset_options": dataset_options,
     "scorer_options": scorer_options,
     "keys": model_keys,
     "codes": problem_codes,

@@ -50,7 +50,7 @@ class Options(base.Options):
     dot: `{item.text: content}`."""
 
 
-class _Item(pydantic.BaseModel):
+class ItemRow(pydantic.BaseModel):
     """One thing to put in memory."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
@@ -109,7 +109,7 @@ class HistoryRow(pydantic.BaseModel):
 
     conversation: files.Text
     """Names the conversation; questions name it, too."""
-    items: list[_Item]
+    items: list[ItemRow]
     """What is put in memory, in order; a text alone is an item."""
 
 
@@ -125,7 +125,7 @@ class CaseRow(_Asked):
 
     conversation: files.Text | None = None
     """A name for both; the row's number if left out. Rows that share one are one cluster."""
-    history: list[_Item]
+    history: list[ItemRow]
     """What is put in memory, in order; a text alone is an item."""
 
 
@@ -202,7 +202,7 @@ def _keep(table: _Table, place: str, read: Any, number: int) -> None:
     table.histories[name] = tuple(_items(told, place, table.wrong))
 
 
-def _items(told: Sequence[_Item], place: str, wrong: list[str]) -> Iterator[case.Item]:
+def _items(told: Sequence[ItemRow], place: str, wrong: list[str]) -> Iterator[case.Item]:
     seen: set[str] = set()
     latest: float | None = None
     for number, item in enumerate(told, 1):
@@ -270,7 +270,7 @@ _FORMS: dict[str, type[pydantic.BaseModel]] = {
 def known_fields() -> set[str]:
     """The keys that `fields` may rename."""
     rows = {key for model in _FORMS.values() for key in model.model_fields}
-    return rows | {f"item.{key}" for key in _Item.model_fields}
+    return rows | {f"item.{key}" for key in ItemRow.model_fields}
 
 
 def _renamed(row: Mapping[str, Any], fields: Mapping[str, str], prefix: str) -> dict[str, Any]:
@@ -300,7 +300,7 @@ def _item(each: Any, fields: Mapping[str, str], strict: bool) -> Any:
     if not isinstance(each, Mapping):
         return {"text": each}
     named = _renamed(each, fields, "item.")
-    return named if strict else {key: named[key] for key in named if key in _Item.model_fields}
+    return named if strict else {key: named[key] for key in named if key in ItemRow.model_fields}
 
 
 def _hinted(problem: str, model: type[pydantic.BaseModel]) -> str:
@@ -309,5 +309,5 @@ def _hinted(problem: str, model: type[pydantic.BaseModel]) -> str:
     if not text.startswith("extra inputs"):
         return problem
     name = path.rpartition(".")[2]
-    known = _Item.model_fields if "." in path else model.model_fields
+    known = ItemRow.model_fields if "." in path else model.model_fields
     return f"{path}: unknown key; {errors.suggest(name, known)}"
