@@ -301,14 +301,24 @@ def difference(after: Scores, before: Scores, how: How) -> findings.Difference:
 # Text
 
 
+_SHOWN = 3
+"""So many candidates that cannot be are all told; of more, those with one change."""
+
+
 def lines(found: Found, name: str = "the default arm") -> list[str]:
     """The search as text: its path, the winner on both halves, and what can be claimed."""
     told = [f"{'tune':>7}  candidate ({found.how.method}, seed {found.how.seed})"]
-    for each in found.path:
-        mark = " *" if each.kept else ""
-        score = "      -" if each.wrong else f"{each.score:7.3f}"
-        wrong = f" (cannot be: {each.wrong.splitlines()[0]})" if each.wrong else ""
-        told.append(f"{score}  {' '.join(each.overrides) or name}{mark}{wrong}")
+    told += [
+        f"{each.score:7.3f}  {' '.join(each.overrides) or name}{' *' if each.kept else ''}"
+        for each in found.path
+        if not each.wrong
+    ]
+    wrong = [each for each in found.path if each.wrong]
+    if wrong:
+        told.append(f"{len(wrong)} candidates cannot be:")
+    for each in wrong:
+        if len(each.overrides) == 1 or len(wrong) <= _SHOWN:
+            told.append(f"  {' '.join(each.overrides)}: {each.wrong.splitlines()[0]}")
     told += [f"Ended: {found.ended}. *: better than where the search stood.", ""]
     if found.difference is None:
         return [*told, f"Nothing better than {name} was found: {found.default_tuned:.3f} on the "

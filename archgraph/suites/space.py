@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from archgraph import clock, errors
+from archgraph.spec import tree
 from archgraph.suites import plan
-from archgraph.suites.planning import arms
+from archgraph.suites.planning import arguments, arms
+from archgraph.suites.planning import written as planned
 
 Half = Literal["tune", "validate"]
 
@@ -76,8 +78,32 @@ def _cut(made: plan.RunPlan, kept: set[tuple[str, str]]) -> plan.RunPlan:
 # The space
 
 
+def written(texts: Sequence[str]) -> dict[str, Any]:
+    """What `made` takes, from arguments: `core_limit=500,1000` or `evict_to=0.25..0.75`.
+
+    Raises:
+        InputError: one of them is no such thing.
+    """
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, sign, raw = text.partition("=")
+        if not sign or not name.strip():
+            raise errors.InputError(f"{text!r}: write NAME=A,B,... or NAME=LOW..HIGH")
+        low, dots, high = raw.partition("..")
+        values = [_value(text, part) for part in ((low, high) if dots else arguments.parts(raw))]
+        found[name.strip()] = dict(zip(("low", "high"), values, strict=True)) if dots else values
+    return found
+
+
+def _value(text: str, raw: str) -> Any:
+    node, problems = planned.text_value(raw, tree.Origin(text))
+    if node is None or problems:
+        raise errors.InputError(f"{text!r}: {raw!r} is no value")
+    return tree.plain(node)
+
+
 def made(
-    written: Mapping[str, Any],
+    values: Mapping[str, Any],
     params: Mapping[str, Any],
     remove: Sequence[str] = (),
     nodes: Sequence[str] = (),
@@ -85,7 +111,7 @@ def made(
     """A space as a user writes it, checked.
 
     Args:
-        written: by parameter a list of values, or `{low, high}` with `steps` and `scale: log`.
+        values: by parameter a list of values, or `{low, high}` with `steps` and `scale: log`.
         params: the architecture's parameters with their defaults.
         remove: nodes that may be taken away.
         nodes: all nodes of the architecture.
@@ -94,17 +120,17 @@ def made(
         InputError: a name is unknown, a range has no sense, or there is nothing to vary.
     """
     choices, defaults = {}, {}
-    for name, given in written.items():
+    for name, given in values.items():
         if name not in params:
             raise errors.UnknownName("parameter", name, params)
-        values = _range(name, given) if isinstance(given, Mapping) else given
-        if not isinstance(values, list | tuple) or not values:
+        some = _range(name, given) if isinstance(given, Mapping) else given
+        if not isinstance(some, list | tuple) or not some:
             raise errors.InputError(f"{name}: give a list of values, or {{low: ..., high: ...}}")
-        choices[name], defaults[name] = _with_default(list(values), params[name])
+        choices[name], defaults[name] = _with_default(list(some), params[name])
     for name in remove:
         if name not in nodes:
             raise errors.UnknownName("node", name, nodes)
-    if not remove and all(len(values) < 2 for values in choices.values()):
+    if not remove and all(len(some) < 2 for some in choices.values()):
         raise errors.InputError("there is nothing to search: name values, or nodes to remove")
     return Space(choices, defaults, tuple(dict.fromkeys(remove)))
 
