@@ -92,6 +92,39 @@ def test_a_rubric_is_shown():
     assert "must also: say why" in ask.asked[0][1]
 
 
+def test_longmemeval_has_rules_by_type_of_question():
+    prompts = {
+        kind: score(Judge("RIGHT"), of=outcomes.case("blue", category=kind), variant="longmemeval")
+        for kind in ("multi-session", "temporal-reasoning", "knowledge-update", None)
+    }
+    named = {kind: found.details["prompt"] for kind, found in prompts.items()}
+    assert named == {
+        "multi-session": "longmemeval",
+        "temporal-reasoning": "longmemeval temporal-reasoning",
+        "knowledge-update": "longmemeval knowledge-update",
+        None: "longmemeval",
+    }
+    assert "off by one" in judge.VARIANTS["longmemeval temporal-reasoning"]
+    ask = Judge("RIGHT")
+    of = outcomes.case(details={"explanation": "She never named it."})
+    assert score(ask, of=of, variant="longmemeval").details["prompt"] == "unanswerable"
+    assert "Why there is none: She never named it." in ask.asked[0][1]
+
+
+def test_the_points_of_a_rubric_are_judged_apart():
+    ask = Judge("RIGHT", "WRONG", "RIGHT", "WRONG")
+    of = outcomes.case(details={"rubric": ["name the shade", "say why"]})
+    found = score(ask, of=of, variant="rubric", votes=2)
+    assert found.value == 0.5
+    assert [vote["point"] for vote in found.details["votes"]] == [
+        "name the shade", "name the shade", "say why", "say why",
+    ]  # fmt: skip
+    assert "Requirement: say why" in ask.asked[2][1] and "Gold answer" not in ask.asked[2][1]
+    assert not judge.Judge(judge.Judge.Options(variant="rubric")).binary
+    # without a rubric it is strict
+    assert score(Judge("RIGHT"), variant="rubric").details["prompt"] == "strict"
+
+
 # The probe
 
 QUESTIONS = [

@@ -44,6 +44,33 @@ Be generous. The reply is RIGHT as long as it touches on the same topic as the g
 may be longer, and it may refer to a date or a period in other terms.
 """
 
+_CONTAINED = """\
+The reply is RIGHT if it contains the gold answer, says the same in other words, or gives all the \
+intermediate steps that lead to it. It is WRONG if it contains only a part of what the gold answer \
+asks for.
+"""
+
+_OFF_BY_ONE = """\
+Do not count it against the reply if a number of days, weeks or months is off by one.
+"""
+
+_UPDATED = """\
+If the reply tells earlier information together with the updated answer, it is RIGHT as long as \
+the updated answer is the one that the gold answer gives.
+"""
+
+_PREFERENCE = """\
+The gold answer describes a reply that fits this person. The reply is RIGHT if it recalls what is \
+known of the person and uses it correctly; it need not reflect every point.
+"""
+
+_POINT = """\
+You are given one requirement instead of a gold answer. The reply is RIGHT only if it addresses \
+the question and fully meets the requirement, in any wording; where the requirement forbids something, \
+only if that is absent. Numbers and dates may have any format. Ignore style, unless the \
+requirement is about it.
+"""
+
 _UNANSWERABLE = """\
 This question has no answer. The reply is RIGHT if it says so, or says that it does not know or \
 that nothing was said about it, and WRONG if it answers the question.
@@ -54,10 +81,21 @@ Think in one sentence. Then end with a line that holds one word only: RIGHT or W
 """
 
 VARIANTS: Mapping[str, str] = MappingProxyType(
-    {name: f"{SYSTEM}\n{rules}\n{_ENDING}" for name, rules in
-     (("strict", _STRICT), ("lenient", _LENIENT), ("unanswerable", _UNANSWERABLE))}
-)  # fmt: skip
-"""The system prompts by name; `unanswerable` takes the place of both where a case has no answer."""
+    {
+        name: f"{SYSTEM}\n{rules}\n{_ENDING}"
+        for name, rules in {
+            "strict": _STRICT,
+            "lenient": _LENIENT,
+            "longmemeval": _CONTAINED,
+            "longmemeval temporal-reasoning": _CONTAINED + _OFF_BY_ONE,
+            "longmemeval knowledge-update": _CONTAINED + _UPDATED,
+            "longmemeval single-session-preference": _PREFERENCE,
+            "rubric": _POINT,
+            "unanswerable": _UNANSWERABLE,
+        }.items()
+    }
+)
+"""The system prompts by name; `unanswerable` takes the place of others where there is no answer."""
 
 _AGAIN = "Your last answer could not be read. End with a line that holds one word: RIGHT or WRONG."
 
@@ -90,9 +128,11 @@ class Judge(base.Scorer):
 
         short = "variant"
 
-        variant: Literal["strict", "lenient"] = "strict"
+        variant: Literal["strict", "lenient", "longmemeval", "rubric"] = "strict"
         """`strict` wants all that the gold answer says; `lenient` is generous, as in the published
-        scores of LoCoMo and of deep memory retrieval, and accepts vague answers."""
+        scores of LoCoMo and of deep memory retrieval, and accepts vague answers; `longmemeval`
+        has that benchmark's rules by type of question; `rubric` asks about each point of a case's
+        rubric apart, as BEAM does."""
         votes: int = pydantic.Field(default=1, gt=0, le=15)
         """How often it is asked; the score is the share of verdicts that say right."""
 
@@ -100,21 +140,42 @@ class Judge(base.Scorer):
 
     def __init__(self, options: Any) -> None:
         super().__init__(options)
-        self.binary = options.votes == 1
+        self.binary = options.votes == 1 and options.variant != "rubric"
 
     def score(self, outcome: record.Outcome, ask: base.Ask) -> base.Score:
         """The share of votes that say right; all verdicts are in `details`."""
         case = outcome.case
         if not outcome.reply.strip():
             return base.Score(0.0, "there is no reply")
-        variant = self.options.variant if case.answers else "unanswerable"
-        question = asked(case, outcome.reply)
-        votes = [_vote(ask, VARIANTS[variant], question) for _ in range(self.options.votes)]
+        prompt = prompt_for(case, self.options.variant)
+        points = points_of(case) if prompt == "rubric" else [""]
+        questions = [asked(case, outcome.reply, point) for point in points]
+        votes = [
+            {**({"point": point} if point else {}), **_vote(ask, VARIANTS[prompt], question)}
+            for point, question in zip(points, questions, strict=True)
+            for _ in range(self.options.votes)
+        ]
         right = sum(vote["verdict"] == RIGHT for vote in votes)
         lost = sum(vote["verdict"] == UNREADABLE for vote in votes)
         note = f"{lost} of {len(votes)} verdicts unreadable, counted as wrong" if lost else ""
-        details = {"prompt": variant, "sha256": digest(variant), "votes": votes}
+        details = {"prompt": prompt, "sha256": digest(prompt), "votes": votes}
         return base.Score(right / len(votes), note, details)
+
+
+def prompt_for(case: cases.Case, variant: str) -> str:
+    """The name of the prompt that a case is judged by."""
+    if variant == "rubric":
+        return "rubric" if points_of(case) else prompt_for(case, "strict")
+    if not case.answers:
+        return "unanswerable"
+    typed = f"{variant} {case.category}"
+    return typed if typed in VARIANTS else variant
+
+
+def points_of(case: cases.Case) -> list[str]:
+    """The points of a case's rubric, `details.rubric`: a text or a list of texts."""
+    rubric = case.details.get("rubric", ())
+    return [rubric] if isinstance(rubric, str) else [str(point) for point in rubric]
 
 
 def digest(variant: str) -> str:
@@ -122,18 +183,18 @@ def digest(variant: str) -> str:
     return hashlib.sha256(VARIANTS[variant].encode()).hexdigest()
 
 
-def asked(case: cases.Case, reply: str) -> str:
-    """What the judge reads besides the system prompt.
-
-    A case's `details.rubric`, a text or a list of texts, is shown with the gold answer.
-    """
-    gold = "\n".join(f"Gold answer: {each}" for each in case.answers) or "Gold answer: none"
-    if len(case.answers) > 1:
-        gold += "\n(Any one of the gold answers is enough.)"
-    rubric = case.details.get("rubric", ())
-    points = [rubric] if isinstance(rubric, str) else rubric
-    told = "".join(f"\nThe reply must also: {point}" for point in points)
-    return f"Question: {case.question}\n{gold}{told}\n\nReply to grade:\n{reply}"
+def asked(case: cases.Case, reply: str, point: str = "") -> str:
+    """What the judge reads besides the system prompt: gold answers and rubric, or one point."""
+    if point:
+        told = f"Requirement: {point}"
+    else:
+        gold = [f"Gold answer: {each}" for each in case.answers] or ["Gold answer: none"]
+        gold += ["(Any one of the gold answers is enough.)"] if len(case.answers) > 1 else []
+        why = case.details.get("explanation", "")
+        gold += [f"Why there is none: {why}"] if why and not case.answers else []
+        gold += [f"The reply must also: {each}" for each in points_of(case)]
+        told = "\n".join(gold)
+    return f"Question: {case.question}\n{told}\n\nReply to grade:\n{reply}"
 
 
 def verdict(answer: str) -> str:
