@@ -41,7 +41,10 @@ _OPENS = (": ", "| ", "] ", "- ", '"', "> ")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was found in a text: ids of items in order, and the text as scorers normalise it."""
+    """What was found in a text: ids of items in order, and the text as scorers normalise it.
+
+    `normal` has a space at either end, so that whole words can be looked for.
+    """
 
     items: tuple[str, ...]
     normal: str
@@ -66,6 +69,7 @@ class Items:
     def __init__(self, history: Sequence[cases.Item]) -> None:
         self.ids = frozenset(item.id for item in history)
         self._known: dict[str, Reading] = {}
+        self._messages: dict[str, Reading] = {}
         entries: dict[str, _Entry] = {}
         for item in history:
             text = flat(item.text)
@@ -96,7 +100,19 @@ class Items:
             found = dict.fromkeys(self._found(text))
             if "\\" in text:
                 found |= dict.fromkeys(self._found(_ESCAPE.sub(_unescaped, text)))
-            known = self._known[text] = Reading(tuple(found), scoring.normalise(text))
+            known = self._known[text] = Reading(tuple(found), f" {scoring.normalise(text)} ")
+        return known
+
+    def read_message(self, message: Mapping[str, Any]) -> Reading:
+        """The same for a wire message, out of its envelope."""
+        content = message.get("content")
+        if message.get("tool_calls") or not isinstance(content, str):
+            return self.read(shown(message))
+        known = self._messages.get(content)
+        if known is None:
+            if len(self._messages) >= _REMEMBERED:
+                self._messages.clear()
+            known = self._messages[content] = self.read(unpacked(content))
         return known
 
     def _found(self, text: str) -> Iterator[str]:
@@ -211,13 +227,20 @@ def unpacked(content: Any) -> str:
     text = str(content or "")
     if text[:1] not in ("{", "["):
         return text
-    try:
-        body = json.loads(text)
-    except ValueError:
-        return text
+    body = _loaded(text)
+    if body is None:  # a result in the text protocol has a line above its envelope
+        head, _, rest = text.partition("\n")
+        return f"{head}\n{unpacked(rest)}" if rest[:1] == "{" else text
     if isinstance(body, dict) and "time" in body and isinstance(body.get("message"), str):
         return f"{body['time']} | {body['message']}"
     return "\n".join(_strings(body))
+
+
+def _loaded(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def _strings(value: Any) -> Iterator[str]:

@@ -107,6 +107,9 @@ class _Search:
         self.access = access.access(self.fork.plan, threads)
         opened = journal.turns(self.fork.db, "id = ?", (view.seen.turn.id,))
         self.before = opened[0].born if opened else self.fork.db.version
+        self._saying = [
+            row for row in rows if row.kind != "user" and self._says(row.reading.normal)
+        ]  # no message of the history
         self._evictions: dict[int, journal.StepRow] | None = None
 
     def derived(self, id: str) -> str:
@@ -139,14 +142,13 @@ class _Search:
     # Records that say the answer
 
     def _says(self, normal: str) -> bool:
-        return any(answer in f" {normal} " for answer in self.answers)
+        return any(answer in normal for answer in self.answers)
 
     def _pieces(self, normal: str) -> list[str]:
         """The answers in a text, with some characters around them."""
-        text = f" {normal} "
-        places = [(text.find(answer), len(answer)) for answer in self.answers]
+        places = [(normal.find(answer), len(answer)) for answer in self.answers]
         return [
-            text[max(0, at - _AROUND) : at + size + _AROUND].strip()
+            normal[max(0, at - _AROUND) : at + size + _AROUND].strip()
             for at, size in places
             if at >= 0
         ]
@@ -156,10 +158,10 @@ class _Search:
 
         What said so before the item was there (a persona, say) was not made of it.
         """
-        if not self.answers:
+        if not self._saying:
             return []
         begun = min((row.born for row in self.rows if id in row.reading.items), default=0)
-        saying = [r for r in self.rows if r.kind != "user" and self._says(r.reading.normal)]
+        saying = self._saying
         early = {(row.store, row.id) for row in saying if row.born < begun}
         return [r for r in saying if r.born >= begun and (r.store, r.id) not in early]
 

@@ -111,10 +111,10 @@ class Meter:
         self.refused = ""
         self._router = Router(open_gateway)
         self._inner: llm.Gateway = self._router
-        if drawn is not None and (drawn.rate or drawn.latency):
+        if drawn is not None:
             self._inner = faults.Faulty(self._router, drawn, seed)
         self._watch, self._limit, self._what, self._keep = watch, limit, what, keep
-        self._spent = record.Spent()
+        self._spent, self._used = record.Spent(), 0
 
     def complete(self, request: llm.Request) -> Completion:
         """Answer one request.
@@ -122,13 +122,14 @@ class Meter:
         Raises:
             GatewayError: the bound would be passed.
         """
-        if self._limit:
-            self._check(request)
+        coming = self._check(request) if self._limit else 0
         started = clock.elapsed()
         with self._watch.part(timing.MODEL):
             completion = self._inner.complete(request)
         taken = 1000 * (clock.elapsed() - started)
         self._spent = _plus(self._spent, completion.usage)
+        self._used += completion.usage.prompt_tokens or coming
+        self._used += completion.usage.completion_tokens
         if self._keep:
             self.exchanges.append(Exchange(request, completion, taken))
         return completion
@@ -149,16 +150,16 @@ class Meter:
         """Tokens, answered calls and money so far."""
         return dataclasses.replace(self._spent, paid=self._router.paid)
 
-    def _check(self, request: llm.Request) -> None:
-        used = self._spent.prompt_tokens + self._spent.completion_tokens
+    def _check(self, request: llm.Request) -> int:
+        """The tokens of a request that still fits; where a model reports none they count."""
         coming = prompt_tokens(request)
-        if not self.refused and used + coming <= self._limit:
-            return
-        self.refused = self.refused or (
-            f"cut by the budget: {used} of {self._limit} tokens of the {self._what} are used, and "
-            f"the next request has {coming}"
-        )
-        raise errors.GatewayError(self.refused)
+        if self.refused or self._used + coming > self._limit:
+            self.refused = self.refused or (
+                f"cut by the budget: {self._used} of {self._limit} tokens of the {self._what} are "
+                f"used, and the next request has {coming}"
+            )
+            raise errors.GatewayError(self.refused)
+        return coming
 
 
 def prompt_tokens(request: llm.Request) -> int:

@@ -31,13 +31,22 @@ CLOSED = ("done", "failed", "dropped")
 
 
 @dataclass(frozen=True, slots=True)
+class Before:
+    """Where an agent stood before a question: its last step and row, and what its records take."""
+
+    step: int
+    row: int
+    store_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
-    """A fork after its question. `first` is the last step before it, `turn` what came of it."""
+    """A fork after its question; `turn` is what came of it."""
 
     fork: agents.Agent
     case: cases.Case
     turn: agents.Turn
-    first: int
+    before: Before
     meter: models.Meter
     searches: retrieved.Searches
     items: items.Items
@@ -81,9 +90,18 @@ class View:
         return [row for row in self.rows if _answers(self.seen, row)]
 
 
+def before(agent: agents.Agent) -> Before:
+    """Where an agent stands now."""
+    step, row = (
+        int(agent.db.value(f"SELECT coalesce(max({column}), 0) FROM {table}"))
+        for column, table in (("id", "step"), ("seq", "record"))
+    )
+    return Before(step, row, size(agent.db))
+
+
 def look(seen: Seen) -> View:
     """Read a fork after its question."""
-    rows = journal.steps(seen.fork.db, "id > ?", (seen.first,))
+    rows = journal.steps(seen.fork.db, "id > ?", (seen.before.step,))
     answered = [row.id for row in rows if row.reply is not None]
     made = seen.meter.exchanges
     if len(answered) != len(made):
@@ -107,7 +125,7 @@ def observe(view: View, times: Mapping[str, float]) -> record.Outcome:
         window=tuple(found),
         answered_in_window=answered(seen.case, view.window),
         state=states(seen.fork),
-        store_bytes=size(seen.fork.db),
+        store_bytes=seen.before.store_bytes + size(seen.fork.db, seen.before.row),
         spent=seen.meter.spent,
         by_thread=_by_thread(rows),
         by_store=_by_store(view),
@@ -129,28 +147,33 @@ def _shown(
         number += 1
         if not _answers(seen, row):
             continue
-        asked = False
-        for message in sent[row.id].request.messages:
-            asked = asked or _is_question(seen, message)
+        messages = sent[row.id].request.messages
+        asked = _place_of_question(seen, messages)
+        for place, message in enumerate(messages):
             if id(message) in known:
                 continue
             known.add(id(message))
-            role, text = str(message["role"]), items.shown(message)
-            own = _is_question(seen, message) or (asked and role == "assistant")
-            yield Shown(number, role, seen.items.read(text), not own)
+            role = str(message["role"])
+            own = place == asked or (place > asked and role == "assistant")
+            yield Shown(number, role, seen.items.read_message(message), not own)
 
 
-def _is_question(seen: Seen, message: Mapping[str, Any]) -> bool:
-    if message["role"] != "user":
-        return False
-    return items.unpacked(message.get("content")).endswith(seen.case.question)
+def _place_of_question(seen: Seen, messages: Sequence[Mapping[str, Any]]) -> int:
+    """Where the question stands in a window; behind its end if it does not."""
+    for place in range(len(messages) - 1, -1, -1):
+        message = messages[place]
+        if message["role"] == "user":
+            said = items.unpacked(message.get("content"))
+            if seen.case.question in (said, said.partition(" | ")[2]):  # behind its time
+                return place
+    return len(messages)
 
 
 def answered(case: cases.Case, window: Iterable[Shown]) -> bool:
     """Whether an answer stands in a window as whole words, but for the question and the reply."""
     wanted = answers(case)
     asked = scoring.normalise(case.question)
-    texts = [f" {each.reading.normal.replace(asked, '')} " for each in window if each.evidence]
+    texts = [each.reading.normal.replace(asked, "") for each in window if each.evidence]
     return any(answer in text for answer in wanted for text in texts)
 
 
@@ -160,10 +183,16 @@ def answers(case: cases.Case) -> list[str]:
     return [f" {answer} " for answer in normal if answer]
 
 
-def size(db: database.Database) -> int:
-    """Bytes of an agent's whole file that are in use: records, journal and indexes."""
-    pages = db.value("PRAGMA page_count") - db.value("PRAGMA freelist_count")
-    return int(pages * db.value("PRAGMA page_size"))
+def size(db: database.Database, after: int = 0) -> int:
+    """Bytes of the texts and fields of all records, former forms included, behind a row.
+
+    Neither journal nor search indexes count: they tell of prompts and embedders, not of memory.
+    """
+    sql = (
+        "SELECT coalesce(sum(length(CAST(content AS BLOB)) + length(CAST(fields AS BLOB))), 0)"
+        " FROM record WHERE seq > ?"
+    )
+    return int(db.value(sql, (after,)))
 
 
 def states(agent: agents.Agent) -> dict[str, list[dict[str, Any]]]:

@@ -130,6 +130,8 @@ def attach(agent: agents.Agent, watch: Watch) -> None:
         part = SEARCH if searches(tool) else TOOLS
         for name in tool.stores:
             _put(agent.stores[name], tool.verb, watch, part)
+            if part == SEARCH:  # catching up an index, which the first search of a fork does
+                _put(agent.stores[name], "prepare", watch, SEARCH)
 
 
 def searches(tool: plans.ToolPlan) -> bool:

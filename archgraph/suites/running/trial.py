@@ -68,7 +68,7 @@ class Ingested:
 
     `status` is `done`, `failed` (some turn failed; `reason` counts them) or `cut` (by the token
     bound of the history): it can be asked in any case. `times` are milliseconds by part,
-    `store_bytes` the size of the agent's whole file, journal and indexes included.
+    `store_bytes` what texts and fields of all records take, former forms included.
     """
 
     def __init__(
@@ -77,7 +77,8 @@ class Ingested:
     ) -> None:  # fmt: skip
         self.agent, self.spent, self.times = agent, spent, dict(times)
         self.status, self.reason = status, reason
-        self.store_bytes = observing.size(agent.db)
+        self.before = observing.before(agent)
+        self.store_bytes = self.before.store_bytes
         self._items: tuple[Any, items.Items] | None = None
         self._past: past.Past | None = None
 
@@ -196,13 +197,13 @@ def ask(
         timing.attach(fork, watch)
         searches = retrieved.Searches(lambda: len(meter.exchanges))
         searches.attach(fork)
-        first = int(fork.db.value("SELECT coalesce(max(id), 0) FROM step"))
         with watch.running():
             if case.asked_at is not None:
                 fork.advance_to(case.asked_at, timers=conditions.mode != "observe")
             turn = fork.send(case.question)
         known = ingested.items(case.history)
-        view = observing.look(observing.Seen(fork, case, turn, first, meter, searches, known))
+        seen = observing.Seen(fork, case, turn, ingested.before, meter, searches, known)
+        view = observing.look(seen)
         outcome = observing.observe(view, watch.times)
         fates = losses.gold(view, lambda: ingested.past(case.history))
         return dataclasses.replace(outcome, gold=fates)
