@@ -118,6 +118,7 @@ class _Session:
         self.plan, self.options, self.desk, self.broker = plan, options, table, buyer
         self._started = clock.elapsed()
         self._pace = progress.Pace()
+        self._pace.rate(self._started, table.tally.done)
 
     def work(self, brought: engine.Engine | None) -> bool:
         """Work until it is over; whether somebody interrupted it."""

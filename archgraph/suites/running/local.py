@@ -33,10 +33,11 @@ class Local(engine.Engine):
     def __init__(self, options: engine.Options, workers: int) -> None:
         super().__init__(options, workers)
         self._processes: list[subprocess.Popen[bytes]] = []
-        self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in stop
+        self._said: IO[bytes] | None = None
 
     def start(self, door: wire.Door) -> None:
         """Start the nursery, which makes the workers."""
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed in stop
         many, each = (1, self.workers) if hasattr(os, "fork") else (self.workers, 1)
         self._processes = [self._nursery(door, each) for _ in range(many)]
 
@@ -48,9 +49,7 @@ class Local(engine.Engine):
         """
         for process in self._processes:
             if process.poll():
-                self._said.seek(0)
-                last = self._said.read().decode(errors="replace").strip().splitlines()[-1:]
-                why = f": {last[0]}" if last else ""
+                why = self._last_words()
                 raise errors.MachineError(
                     f"workers cannot be kept alive on this machine (exit code "
                     f"{process.returncode}){why}; run with --workers 0 to see more"
@@ -64,7 +63,15 @@ class Local(engine.Engine):
                     process.wait(_PATIENCE)
             _end(process)
         self._processes = []
-        self._said.close()
+        if self._said is not None:
+            self._said.close()
+
+    def _last_words(self) -> str:
+        """The last line that workers wrote about what ails them."""
+        assert self._said is not None
+        self._said.seek(0)
+        lines = self._said.read().decode(errors="replace").strip().splitlines()
+        return f": {lines[-1]}" if lines else ""
 
     def _nursery(self, door: wire.Door, workers: int) -> subprocess.Popen[bytes]:
         environment = {**dict.fromkeys(_THREADS, "1"), **os.environ}
