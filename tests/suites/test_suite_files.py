@@ -152,7 +152,7 @@ def test_a_dataset_without_questions_is_told(tmp_path: Path) -> None:
 def test_paths_start_from_the_suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, "extends: memgpt\nname: mine\n", "deep/arch/mine.yaml")
     rows = [{"conversation": "c1", "items": [{"id": "1", "text": "The cat is called Tom."}]},
-            {"conversation": "c1", "question": "What is it called?", "answers": ["Tom"]}]  # fmt: skip
+            {"conversation": "c1", "question": "Who is it?", "answers": ["Tom"]}]  # fmt: skip
     write(tmp_path, "\n".join(map(json.dumps, rows)) + "\n", "deep/own.jsonl")
     text = "suite: deep\narchitectures: [arch/mine.yaml]\ndatasets: [{jsonl: {path: own.jsonl}}]\n"
     write(tmp_path, text, "deep/suite.yaml")

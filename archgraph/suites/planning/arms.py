@@ -232,11 +232,17 @@ def _varied(usual: plan.Arm, start: _Wanted, factors: Mapping[str, _Factor]) -> 
 
 
 def _present(made: plans.Plan, name: str) -> Any:
-    """The value of a parameter, or at a dotted path, in a resolved architecture."""
+    """The value of a parameter, or at a dotted path: as it is written, else its default."""
     steps = name.split(".") if "." in name else ["params", name]
-    value: Any = made.source
+    said = _at(made.source, steps)
+    return _at(made, steps) if said is None else said
+
+
+def _at(value: Any, steps: Sequence[str]) -> Any:
+    """What a file, or a plan, holds at a path; None where there is nothing."""
     for step in steps:
-        value = value.get(step) if isinstance(value, Mapping) else None
+        value = value.options if isinstance(value, plans.StorePlan) else value
+        value = value.get(step) if isinstance(value, Mapping) else getattr(value, step, None)
     return value
 
 

@@ -23,7 +23,7 @@ STAND_IN = 3.0
 """By how much an interval is widened on both sides where the offline policy stood in for a model:
 a model takes other numbers of steps, and writes longer answers. A guess, and wide on purpose."""
 
-CASES, CONVERSATIONS = 12, 3
+CASES, CONVERSATIONS = 20, 4
 """Cases that a pilot does of a cell; histories that it feeds where they hold several questions."""
 
 _JUDGED = Range(600, 250, 2000)

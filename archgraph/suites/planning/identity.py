@@ -36,10 +36,9 @@ HISTORY = "history"
 """The part of a trial that stands for all parts of its history."""
 
 _SIZE = 12
-_LONG = 1000
+_LONG = 2000
 _LIBRARIES = ("sqlite-vec", "numpy", "jinja2")
-_ELSEWHERE = ("folders", "prompt", "model", "options")
-"""Keys of a thread that are parts of their own, or say only where a file lies."""
+_MODEL = ("model", "options")
 
 Parts = dict[str, str]
 
@@ -192,12 +191,18 @@ def _nodes(book: Book, made: plans.Plan, found: Parts) -> None:
     )  # fmt: skip
     for kind, nodes in groups:
         for name, node in nodes.items():
-            plain = _without_places(dataclasses.asdict(node))
-            if kind == "thread":  # its prompt's name says nothing; the text is a part of its own
-                plain = {key: each for key, each in plain.items() if key not in _ELSEWHERE[2:]}
-            found[f"{kind} {name}"] = book.part(f"{kind} {name}", plain)
+            plain = _apart(kind, _without_places(dataclasses.asdict(node)))
+            said = made.source.get(f"{kind}s", {}).get(name, plain)
+            told = canonical(_apart(kind, said))
+            found[f"{kind} {name}"] = book.part(f"{kind} {name}", plain, told)
     if len(made.threads) > 1:
         found["order of threads"] = book.part("order of threads", list(made.threads))
+
+
+def _apart(kind: str, node: Mapping[str, Any]) -> dict[str, Any]:
+    """A node without what is a part of its own: a thread's model and how it is asked."""
+    left = _MODEL if kind == "thread" else ()
+    return {key: value for key, value in node.items() if key not in left}
 
 
 def _without_places(value: Any) -> Any:
