@@ -16,9 +16,9 @@ from collections.abc import Sequence
 
 import archgraph
 from archgraph import clock
-from archgraph.suites.running import trial
-from archgraph.suites.scoring import text as scorers
 from archgraph.suites.datasets import locomo
+from archgraph.suites.running import losses, trial
+from archgraph.suites.scoring import text as scorers
 
 ARMS = ("memgpt", "text_rag", "fixed_window", "no_memory")
 CONVERSING = {"memgpt"}
@@ -51,25 +51,27 @@ def _run(name: str, conversations: Sequence, questions: int, overrides: Sequence
     answers, ingest_s, ask_s = [], 0.0, 0.0
     for conversation in conversations:
         started = clock.elapsed()
-        mode = "converse" if name in CONVERSING else "observe"
-        with trial.ingest(plan, conversation.items, mode=mode) as agent:
+        conditions = trial.simple(plan, "converse" if name in CONVERSING else "observe")
+        with trial.ingest(conditions, conversation, 0) as ingested:
             ingest_s += clock.elapsed() - started
             started = clock.elapsed()
-            answers += [trial.ask(agent, case) for case in conversation.cases[: questions or None]]
+            for case in conversation.cases[: questions or None]:
+                answers.append(trial.ask(conditions, ingested, case, 0))
             ask_s += clock.elapsed() - started
     scores = defaultdict(list)
     for answer in answers:
         category = int(answer.case.category)
         scores[category].append(scorers.locomo(answer.reply, answer.case.answers, category))
-    with_gold = [answer.reached for answer in answers if answer.reached is not None]
+    counts = [losses.reached(answer) for answer in answers if answer.gold]
+    with_gold = [verbatim / gold for gold, verbatim, _ in counts]
     cells = [
         name,
         f"{100 * sum(r > 0 for r in with_gold) / len(with_gold):.1f}",
         f"{100 * sum(r == 1 for r in with_gold) / len(with_gold):.1f}",
         *(f"{100 * _mean(scores[category]):.1f}" for category in (1, 2, 3, 4, 5)),
         f"{100 * _mean([s for found in scores.values() for s in found]):.1f}",
-        f"{_mean([a.steps for a in answers]):.1f}",
-        f"{_mean([a.prompt_tokens + a.completion_tokens for a in answers]):.0f}",
+        f"{_mean([sum(s.kind == 'step' for s in a.steps) for a in answers]):.1f}",
+        f"{_mean([a.spent.prompt_tokens + a.spent.completion_tokens for a in answers]):.0f}",
         str(sum(a.status != "done" for a in answers)),
         f"{ingest_s:.0f}",
         f"{ask_s:.0f}",

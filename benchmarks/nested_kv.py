@@ -16,10 +16,10 @@ from pathlib import Path
 
 import archgraph
 from archgraph.graph import plan as plans
-from archgraph.suites.running import trial
-from archgraph.suites.scoring import text as scorers
 from archgraph.suites.datasets import case as cases
 from archgraph.suites.datasets import nested_kv
+from archgraph.suites.running import trial
+from archgraph.suites.scoring import text as scorers
 
 RENAMED = Path(__file__).parent / "renamed.yaml"
 HEARTBEAT_OFF = "threads.main.heartbeat=never"
@@ -54,16 +54,16 @@ def _cases(chosen: argparse.Namespace, keys: str, depth: int) -> list[cases.Case
 
 
 def _row(name: str, keys: str, depth: int, plan: plans.Plan, found: Iterable[cases.Case]) -> None:
-    answers = []
+    answers, conditions = [], trial.simple(plan)
     for case in found:
-        with trial.ingest(plan, case.history) as agent:
-            answers.append(trial.ask(agent, case))
+        talked = cases.Conversation(case.id, case.history, (case,))
+        with trial.ingest(conditions, talked, 0) as ingested:
+            answers.append(trial.ask(conditions, ingested, case, 0))
     count = len(answers)
     right = sum(scorers.contains(a.reply, a.case.answers) for a in answers)
-    kinds = {tool.name for tool in plan.tools.values() if tool.verb == "search"}
-    searches = sum(n for a in answers for tool, n in a.calls.items() if tool in kinds)
-    steps = sum(a.steps for a in answers)
-    tokens = sum(a.prompt_tokens + a.completion_tokens for a in answers)
+    searches = sum(len(a.searches) for a in answers)
+    steps = sum(s.kind == "step" for a in answers for s in a.steps)
+    tokens = sum(a.spent.prompt_tokens + a.spent.completion_tokens for a in answers)
     print(f"| {name} | {keys} | {depth} | {right:.0f}/{count} | {searches / count:.1f} "
           f"| {steps / count:.1f} | {tokens / count:.0f} |", flush=True)  # fmt: skip
 
