@@ -242,6 +242,11 @@ def test_where_nothing_is_better_the_default_arm_wins_without_a_claim():
     assert "Nothing better than memgpt was found" in search.lines(found, "memgpt")[-1]
 
 
+def test_a_search_does_not_wander_among_equals():
+    found = search.search(made(), Arms(lambda overrides: 0.5), search.How(evaluations=6))
+    assert [each.kept for each in found.path] == [True] + [False] * 5
+
+
 def test_the_lines_tell_path_halves_and_verdict():
     told = "\n".join(search.lines(search.search(made(), Arms(worth), search.How(evaluations=30))))
     assert "limit=2000" in told and "Winner: " in told and "optimism +0.000" in told

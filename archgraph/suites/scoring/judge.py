@@ -66,9 +66,9 @@ known of the person and uses it correctly; it need not reflect every point.
 
 _POINT = """\
 You are given one requirement instead of a gold answer. The reply is RIGHT only if it addresses \
-the question and fully meets the requirement, in any wording; where the requirement forbids something, \
-only if that is absent. Numbers and dates may have any format. Ignore style, unless the \
-requirement is about it.
+the question and fully meets the requirement, in any wording; where the requirement forbids \
+something, only if that is absent. Numbers and dates may have any format. Ignore style, unless \
+the requirement is about it.
 """
 
 _UNANSWERABLE = """\
