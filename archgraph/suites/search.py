@@ -201,6 +201,8 @@ class _Walk:
         ahead = (done + 3) / done  # the next one, and the two on the other half
         if self.how.evaluations and done >= self.how.evaluations:
             return f"{done} candidates were evaluated"
+        if self.seen[self.best()] >= 1:
+            return "no candidate can score more than 1"
         if self.how.max_calls and ahead * sum(s.calls for s in self.scores.values()) > (
             self.how.max_calls
         ):
@@ -319,7 +321,7 @@ def lines(found: Found, name: str = "the default arm") -> list[str]:
     for each in wrong:
         if len(each.overrides) == 1 or len(wrong) <= _SHOWN:
             told.append(f"  {' '.join(each.overrides)}: {each.wrong.splitlines()[0]}")
-    told += [f"Ended: {found.ended}. *: better than where the search stood.", ""]
+    told += [f"Ended: {found.ended}. *: the search went on from here.", ""]
     if found.difference is None:
         return [*told, f"Nothing better than {name} was found: {found.default_tuned:.3f} on the "
                 f"tune half, {found.default_held_out:.3f} held out."]  # fmt: skip

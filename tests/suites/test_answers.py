@@ -163,7 +163,8 @@ def test_locomo_has_no_score_for_categories_that_its_code_does_not_know(category
     ("reply", "value"),
     [
         ("a", 1), ("(a)", 1), (" (A) ", 1), ("b", 0), ("(b)", 0), ("c", 0),
-        ("(a) Not mentioned in the conversation", 1), ("A necklace", 0), ("a.", 0), ("yes", 0), ("cat", 0),
+        ("(a) Not mentioned in the conversation", 1), ("A necklace", 0), ("a.", 0),
+        ("yes", 0), ("cat", 0),
     ],
 )  # fmt: skip
 def test_the_choice_form_is_read_as_locomos_code_reads_it(reply, value):

@@ -217,6 +217,12 @@ def test_limits_end_a_search_before_they_are_passed():
     assert len(search.search(made(), Arms(worth), search.How(evaluations=1)).path) == 1
 
 
+def test_a_search_ends_where_nothing_can_be_better():
+    found = search.search(made(), Arms(lambda overrides: 0.5 + 0.5 * ("limit=2000" in overrides)))
+    assert found.tuned == 1.0 and found.path[-1].overrides == ("limit=2000",)
+    assert found.ended == "no candidate can score more than 1"
+
+
 def test_nodes_that_cannot_go_are_told_and_not_fatal():
     def evaluate(overrides, half):
         if "recall=null" in overrides:
