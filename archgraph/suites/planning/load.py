@@ -151,7 +151,8 @@ def _resolved(draft: written.Draft) -> Suite:
     made, done = arms.make(draft, found), work.make(draft, found)
     if draft.problems:
         raise errors.SpecError(architectures.in_order(draft.problems))
-    return Suite(found, made, done, _source(draft, found), tuple(draft.files))
+    source = {**_source(draft, found), "baseline": made.baseline}
+    return Suite(found, made, done, source, tuple(draft.files))
 
 
 def _source(draft: written.Draft, found: spec.SuiteSpec) -> dict[str, Any]:
