@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,10 @@ from archgraph import errors
 if TYPE_CHECKING:
     from archgraph.suites import findings as found
     from archgraph.suites import plan as plans
-    from archgraph.suites import record, results
+    from archgraph.suites import record, results, space
+    from archgraph.suites import search as searching
     from archgraph.suites.planning import estimate
+    from archgraph.suites.reporting import page_pack
     from archgraph.suites.running import coordinator
 
 RUNS = Path("runs")
@@ -82,24 +84,26 @@ def folder_of(plan: plans.RunPlan, out: str | Path | None = None) -> Path:
 
 
 def run(
-    plan: plans.RunPlan,
-    folder: Path,
-    how: coordinator.How,
-    watch: Callable[[coordinator.Progress], None] | None = None,
+    plan: plans.RunPlan, folder: Path, options: coordinator.Options | None = None
 ) -> coordinator.RunEnd:
-    """Run a plan, or go on with it; trials that are in the folder already are not run again."""
+    """Run a plan, or go on with it; trials that are in the folder already are not run again.
+
+    Raises:
+        InputError: another process runs in the folder, or an option cannot be used.
+        MachineError: the disk is full, or workers cannot be had; what is done is safe.
+    """
     from archgraph.suites.running import coordinator
 
-    return coordinator.run(plan, folder, how, watch)
+    return coordinator.run(plan, folder, options)
 
 
 def run_suite(source: str | Path | Sequence[str], *, folder: str | Path | None = None,
               workers: int = 2, **more: Any) -> Run:  # fmt: skip
     """Run a suite (a file or a shipped name) or compare architectures, and read what came of it.
 
-    `more` are fields of `Asked` (`datasets`, `models`, `sets`, `scorers`, `ablate`) and keys of a
-    suite (`repeats`, `baseline`, `max_cost`...), which go over what the suite says. What was
-    finished in the folder before is not run again.
+    `more` are fields of `Asked` (`datasets`, `models`, `sets`, `scorers`, `vary`, `ablate`) and
+    keys of a suite (`repeats`, `baseline`, `max_cost`...), which go over what the suite says. What
+    was finished in the folder before is not run again.
 
     Raises:
         SpecError: the suite has problems.
@@ -107,13 +111,13 @@ def run_suite(source: str | Path | Sequence[str], *, folder: str | Path | None =
     """
     from archgraph.suites.running import coordinator
 
-    what = [str(source)] if isinstance(source, str | Path) else list(source)
+    what = [str(source)] if isinstance(source, str | Path) else list(map(str, source))
     fields = {each.name for each in dataclasses.fields(Asked)} - {"what", "more"}
     given = {key: value for key, value in more.items() if key in fields}
     rest = {key: value for key, value in more.items() if key not in fields}
     plan = planned(Asked(what, **given, more=rest))
     place = folder_of(plan, folder)
-    end = run(plan, place, coordinator.How(workers=workers))
+    end = run(plan, place, coordinator.Options(workers=workers))
     results, shown = read(place)
     return Run(place, end, results, shown)
 
@@ -152,7 +156,7 @@ def read(
     from archgraph.suites import analysis
     from archgraph.suites.running import ledger
 
-    with ledger.open_ledger(folder, readonly=True) as held:
+    with ledger.Ledger.open(folder, readonly=True) as held:
         rows = held.results()
     return rows, analysis.analyse(rows, baseline=baseline, scorers=scorers)
 
@@ -160,31 +164,56 @@ def read(
 def estimated(plan: plans.RunPlan, *, pilot: bool) -> estimate.Estimate:
     """What a run may take; with `pilot` a few cases are tried with the offline policy first."""
     from archgraph.suites.planning import estimate
+
+    if not pilot:
+        return estimate.estimate(plan)
     from archgraph.suites.running import piloting
 
-    return estimate.estimate(plan, piloting.pilot(plan) if pilot else None)
+    tried = piloting.Pilot(plan)
+    try:
+        return estimate.estimate(plan, tried)
+    finally:
+        tried.close()
 
 
-def page(folder: Path, rows: results.Results, shown: found.Findings, details: str = "all") -> str:
+def page(
+    folder: Path, rows: results.Results, shown: found.Findings, which: page_pack.Details = "all"
+) -> str:
     """The HTML report of a run, with what its trials did."""
+    from archgraph.suites import record
     from archgraph.suites.reporting import page
     from archgraph.suites.running import ledger
 
-    with ledger.open_ledger(folder, readonly=True) as held:
-        return page.html(shown, rows, held.detail if details != "none" else None, details=details)
+    with ledger.Ledger.open(folder, readonly=True) as held:
+
+        def told(trial: str) -> dict[str, Any]:
+            return {**held.outcome(trial), "case": record.plain(held.case(trial))}
+
+        return page.html(shown, rows, told, which=which)
+
+
+def compared(folder: Path, other: Path, *, as_page: bool = False) -> str:
+    """Two runs side by side, as text or as an HTML page."""
+    from archgraph.suites.reporting import page, table
+
+    (rows, shown), (others, told) = read(folder), read(other)
+    make = page.compare if as_page else table.compare
+    return make(shown, told, (rows, others))
 
 
 def outcome(folder: Path, trial: str) -> tuple[str, record.Outcome]:
-    """A trial's id and all that it did; `trial` is an id, its beginning, or `arm/case`.
+    """A trial's arm and all that it did; `trial` is an id, its beginning, or `arm/case`.
 
     Raises:
         InputError: there is no such trial, or several.
     """
+    from archgraph.suites import record
     from archgraph.suites.running import ledger
 
-    with ledger.open_ledger(folder, readonly=True) as held:
+    with ledger.Ledger.open(folder, readonly=True) as held:
         id = held.find_trial(trial)
-        return id, held.outcome(id)
+        arm = next(str(each["arm"]) for each in held.trials() if each["id"] == id)
+        return arm, record.outcome(held.outcome(id), held.case(id))
 
 
 def why(folder: Path, trial: str) -> list[str]:
@@ -196,39 +225,83 @@ def why(folder: Path, trial: str) -> list[str]:
     from archgraph.suites.reporting import why
     from archgraph.suites.running import ledger
 
-    with ledger.open_ledger(folder, readonly=True) as held:
+    with ledger.Ledger.open(folder, readonly=True) as held:
         return why.told(held, held.find_trial(trial))
 
 
 def verify(folder: Path) -> list[str]:
     """What in a run does not follow from its own rows and hashes; empty where all does."""
-    from archgraph.suites.running import verifying
+    from archgraph.suites.running import recordings
 
-    return verifying.verify(folder)
+    return recordings.verify(folder)
 
 
 def again(folder: Path, asked: Asked | None) -> Asked:
     """What a run was asked for, as its folder keeps it, with what is asked now on top."""
     from archgraph.suites.running import ledger
 
-    with ledger.open_ledger(folder, readonly=True) as held:
+    with ledger.Ledger.open(folder, readonly=True) as held:
         source = json.loads(held.meta("suite"))
     more = {**source, **(asked.more if asked else {})}
     return Asked((), more=more)
 
 
-def labels(folder: Path, *trials: str) -> tuple[str, ...]:
-    """The arms that trials belong to."""
-    from archgraph.suites.running import ledger
-
-    with ledger.open_ledger(folder, readonly=True) as held:
-        return tuple(held.arm_of(each) for each in trials)
-
-
 def paid_models(plan: plans.RunPlan) -> list[str]:
     """The models of a plan that may cost money."""
-    from archgraph.suites.running import broker
+    from archgraph.suites.planning import cells
 
-    named = {thread.model for arm in plan.arms for thread in arm.plan.threads.values()}
-    named |= {plan.judge} if plan.judge else set()
-    return sorted(model for model in named if model and broker.is_brokered(model))
+    named = {model for arm in plan.arms for model in cells.models(arm.plan)} | {plan.judge}
+    return sorted(model for model in named if model and cells.is_paid(model))
+
+
+def search(
+    asked: Asked, values: Sequence[str], remove: Sequence[str], how: searching.How, **run: Any
+) -> searching.Found:
+    """Look for a better form of one architecture, and judge the winner on cases it has not seen.
+
+    Args:
+        asked: one architecture and its datasets, or a suite with one.
+        values: what may vary, as `core_limit=500,1000` or `evict_to=0.25..0.75`.
+        remove: nodes that may be taken away; `all` is every one that can go.
+        how: method, seed and limits.
+        run: `folder`, `workers`, and `watch` (told every candidate).
+
+    Raises:
+        InputError: there is nothing to vary, or more than one architecture.
+    """
+    from archgraph.suites import search as searching
+    from archgraph.suites import space
+    from archgraph.suites.running import coordinator, ledger
+
+    first = planned(asked)
+    if len(first.arms) != 1:
+        names = ", ".join(arm.name for arm in first.arms)
+        raise errors.InputError(
+            f"a search is of one architecture, not of {len(first.arms)}: {names}"
+        )
+    folder = folder_of(first, run.get("folder"))
+    arm = first.arms[0]
+    among = _space(asked, arm, values, remove)
+
+    def evaluate(overrides: tuple[str, ...], half: space.Half) -> searching.Scores:
+        plan = planned(dataclasses.replace(asked, sets=(*asked.sets, *overrides)))
+        part = space.halves(plan, how.seed)[half]
+        coordinator.run(part, folder, coordinator.Options(workers=run.get("workers", 2)))
+        with ledger.Ledger.open(folder, readonly=True) as held:
+            return searching.scores_of(held.results())
+
+    return searching.search(among, evaluate, how, run.get("watch") or (lambda tried: None))
+
+
+def _space(
+    asked: Asked, arm: plans.Arm, values: Sequence[str], remove: Sequence[str]
+) -> space.Space:
+    from archgraph.suites import space
+
+    source = arm.plan.source
+    nodes = [name for part in ("stores", "tools", "threads") for name in source.get(part) or {}]
+    chosen = list(remove)
+    if chosen == ["all"]:
+        every = planned(dataclasses.replace(asked, ablate=(f"{arm.architecture}=all",)))
+        chosen = [each.ablated for each in every.arms if each.ablated]
+    return space.made(space.written(values), source.get("params") or {}, chosen, nodes)

@@ -28,7 +28,7 @@ def compare(first: str, second: str, run: str | None, as_json: bool) -> None:
             f"{first} is about the case {left.case.id}, {second} about {right.case.id}; "
             "trials are compared on the same case"
         )
-    found = divergence.diverge(left, right, comparisons.labels(folder, one, two))
+    found = divergence.diverge(left, right, (one, two))
     if as_json:
         out.json(api.plain(found))
         return

@@ -38,11 +38,13 @@ def report(run: str | None, other: str | None, form: str, **chosen: Any) -> None
     """
     from archgraph import comparisons
 
+    if other and form not in ("text", "html"):
+        raise click.UsageError("two runs are compared as text or html")
     out, folder = screen.Screen(), comparisons.find(run)
     form = "html" if chosen["open_"] and form == "text" else form
     rows, shown = comparisons.read(folder, baseline=chosen["baseline"], scorers=chosen["scorers"])
     if other:
-        text = _compared(rows, shown, comparisons.find(other), form)
+        text = comparisons.compared(folder, comparisons.find(other), as_page=form == "html")
     elif form == "html":
         text = comparisons.page(folder, rows, shown, chosen["details"])
     else:
@@ -79,15 +81,3 @@ def _written(rows: results.Results, shown: found.Findings, form: str, width: int
         return table.text(shown, width)
     made = {"md": markdown.text, "csv": delimited.cells, "json": plain.text, "latex": latex.text}
     return made[form](shown)
-
-
-def _compared(rows: results.Results, shown: found.Findings, other: Path, form: str) -> str:
-    from archgraph import comparisons
-    from archgraph.suites.reporting import page, table
-
-    if form not in ("text", "html"):
-        raise click.UsageError("two runs are compared as text or html")
-    others, told = comparisons.read(other)
-    if form == "html":
-        return page.compare((rows, shown), (others, told))
-    return table.compare((rows, shown), (others, told))

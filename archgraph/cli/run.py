@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from archgraph.suites import plan as plans
     from archgraph.suites.running import coordinator
 
-AT_FAULT, FAILED, INTERRUPTED = 1, 3, 130
+FAILED, INTERRUPTED = 3, 130
 
 
 def _resources(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -33,6 +33,7 @@ def _resources(function: Callable[..., Any]) -> Callable[..., Any]:
                      help="Dask's scheduler, tcp://host:8786; without one it is started here."),
         click.option("--record", metavar="FOLDER", help="Keep every paid answer for --replay."),
         click.option("--replay", metavar="FOLDER", help="Answer from a recording, without a key."),
+        click.option("--retry-broken", is_flag=True, help="Do again what broke in an earlier run."),
         click.option("--dry-run", is_flag=True, help="Show the plan, and what it may take; stop."),
         click.option("-y", "--yes", is_flag=True, help="Do not ask before money is spent."),
         click.option("--no-report", is_flag=True, help="Write no report.html."),
@@ -72,6 +73,7 @@ def run(asked: comparisons.Asked | None, **chosen: Any) -> int:
 
 def _run(out: screen.Screen, plan: plans.RunPlan, chosen: dict[str, Any]) -> int:
     from archgraph import comparisons
+    from archgraph.cli import run_progress
     from archgraph.suites.running import coordinator
 
     aside = screen.Screen(err=True)
@@ -79,11 +81,14 @@ def _run(out: screen.Screen, plan: plans.RunPlan, chosen: dict[str, Any]) -> int
     if not chosen["quiet"]:
         _show_plan(aside, plan, pilot=False)
     _consent(plan, chosen)
-    how = coordinator.How(
-        engine=chosen["engine"], workers=chosen["workers"], scheduler=chosen["scheduler"],
-        record=_path(chosen["record"]), replay=_path(chosen["replay"]),
-    )  # fmt: skip
-    end = _watched(aside, plan, folder, how, quiet=chosen["quiet"])
+    with run_progress.shown(aside, len(plan.trials), quiet=chosen["quiet"]) as watch:
+        address = {"scheduler": chosen["scheduler"]} if chosen["scheduler"] else {}
+        options = coordinator.Options(
+            engine=chosen["engine"], workers=chosen["workers"], engine_options=address,
+            record=chosen["record"], replay=chosen["replay"], watch=watch,
+            retry_broken=chosen["retry_broken"],
+        )  # fmt: skip
+        end = comparisons.run(plan, folder, options)
     rows, shown = comparisons.read(folder)
     _show_results(out, shown, as_json=chosen["as_json"])
     if not chosen["no_report"]:
@@ -95,6 +100,8 @@ def _run(out: screen.Screen, plan: plans.RunPlan, chosen: dict[str, Any]) -> int
 
 def _told(aside: screen.Screen, end: coordinator.RunEnd, folder: Path) -> int:
     """Say how a run ended, where that is not as planned; its exit code."""
+    for note in end.notes:
+        aside.line(screen.clean(note), "warn")
     if end.state == "interrupted":
         aside.line(f"Stopped. To go on: archgraph run --resume {folder}")
         return INTERRUPTED
@@ -106,20 +113,6 @@ def _told(aside: screen.Screen, end: coordinator.RunEnd, folder: Path) -> int:
                    "lists them", "warn")  # fmt: skip
         return FAILED
     return 0
-
-
-def _path(text: str | None) -> Path | None:
-    return Path(text) if text else None
-
-
-def _watched(
-    aside: screen.Screen, plan: plans.RunPlan, folder: Path, how: coordinator.How, *, quiet: bool
-) -> coordinator.RunEnd:
-    from archgraph import comparisons
-    from archgraph.cli import run_progress
-
-    with run_progress.shown(aside, len(plan.trials), quiet=quiet) as watch:
-        return comparisons.run(plan, folder, how, watch)
 
 
 def _consent(plan: plans.RunPlan, chosen: dict[str, Any]) -> None:

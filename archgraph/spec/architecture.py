@@ -256,6 +256,9 @@ class Head(triggers.Model):
     """What `--set` or a suite may vary: name to default. `${name}` stands for the value."""
     embedder: Annotated[str, pydantic.Field(min_length=1)] = "hashed"
     """What turns texts into vectors."""
+    feed: Literal["history", "evidence"] = "history"
+    """What a suite lets it live through before a question: the whole history, or the items that
+    hold the answer and nothing else. `evidence` makes an oracle, an upper bound to compare with."""
 
 
 class ArchitectureSpec(Head):

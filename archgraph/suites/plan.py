@@ -144,3 +144,9 @@ class RunPlan:
     inputs: Mapping[str, str] = field(default_factory=dict)
     manifest: Mapping[str, Any] = field(default_factory=dict)
     """Versions, hashes, seeds and data of this run, in plain form."""
+
+    def fed(self, arm: str, dataset: str) -> list[cases.Conversation]:
+        """The histories that an arm lives through on a dataset, each once."""
+        ids = {each.conversation: None for each in self.histories
+               if each.arm == arm and each.dataset == dataset}  # fmt: skip
+        return [self.conversations[dataset, id] for id in ids]

@@ -6,6 +6,7 @@ everything is written down that a reader of the results may ask for (the manifes
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import platform
 from collections.abc import Mapping
@@ -39,6 +40,8 @@ class _Crossing:
     judge: str = ""
     histories: list[plans.History] = field(default_factory=list)
     trials: list[plans.Trial] = field(default_factory=list)
+    evidence: dict[tuple[str, str], cases.Conversation] = field(default_factory=dict)
+    """The histories of oracle arms, as `RunPlan.conversations`."""
 
 
 # Public functions
@@ -72,8 +75,9 @@ def plan(made: load.Suite | spec.SuiteSpec, folder: Path | None = None) -> plans
         datasets=done.datasets,
         histories=tuple(crossing.histories),
         trials=tuple(crossing.trials),
-        conversations={(label, each.id): each
-                       for label, found in done.conversations.items() for each in found},
+        conversations={**{(label, each.id): each
+                          for label, found in done.conversations.items() for each in found},
+                       **crossing.evidence},
         scorers=tuple(done.scorers),
         primary=done.primary,
         baseline=suite.arms.baseline,
@@ -88,7 +92,7 @@ def plan(made: load.Suite | spec.SuiteSpec, folder: Path | None = None) -> plans
         unremovable=suite.arms.unremovable,
         parts=crossing.book.parts,
         inputs=crossing.book.inputs,
-        manifest=_manifest(crossing),
+        manifest={**_manifest(crossing), "confounds": list(confounds.lint(suite))},
     )  # fmt: skip
 
 
@@ -141,19 +145,40 @@ def _cross(crossing: _Crossing, label: str) -> None:
     suite, book = crossing.suite, crossing.book
     dataset = suite.work.datasets[label]
     shared = identity.dataset(book, label, dataset, work.mode_of(dataset))
+    whole = [arm for arm in suite.arms.found if not _oracle(arm)]
+    oracles = [arm for arm in suite.arms.found if _oracle(arm)]
     for conversation in suite.work.conversations[label]:
-        items = identity.conversation(book, conversation)
-        asked = [(case, _case_parts(crossing, label, conversation, case))
-                 for case in conversation.cases]  # fmt: skip
-        for seed in _numbers(suite.spec, "ingest"):
-            for arm in suite.arms.found:
-                own = {**shared, "items": items, "ingest seed": crossing.seeds["ingest", seed]}
-                told = f"{conversation.id} fed to {arm.name}, seed {seed}"
-                parts = {**crossing.arms[arm.name], **own}
-                id = book.id(parts, told, {**own, "arm": crossing.keys[arm.name]})
-                history = plans.History(id, arm.name, label, conversation.id, seed)
-                crossing.histories.append(history)
-                _ask(crossing, history, asked)
+        fed = [(conversation, whole)]
+        if oracles:
+            parts_of = [_evidence(conversation, case) for case in conversation.cases]
+            crossing.evidence.update({(label, each.id): each for each in parts_of})
+            fed += [(each, oracles) for each in parts_of]
+        for each, arms in fed:
+            items = identity.conversation(book, each)
+            asked = [(case, _case_parts(crossing, label, each, case)) for case in each.cases]
+            for seed in _numbers(suite.spec, "ingest"):
+                for arm in arms:
+                    own = {**shared, "items": items, "ingest seed": crossing.seeds["ingest", seed]}
+                    told = f"{each.id} fed to {arm.name}, seed {seed}"
+                    parts = {**crossing.arms[arm.name], **own}
+                    id = book.id(parts, told, {**own, "arm": crossing.keys[arm.name]})
+                    history = plans.History(id, arm.name, label, each.id, seed)
+                    crossing.histories.append(history)
+                    _ask(crossing, history, asked)
+
+
+def _oracle(arm: plans.Arm) -> bool:
+    """Whether an arm is fed the evidence of a case, and not its history."""
+    return arm.plan.source.get("feed") == "evidence"
+
+
+def _evidence(conversation: cases.Conversation, case: cases.Case) -> cases.Conversation:
+    """A conversation that holds nothing but the evidence of one of its cases."""
+    gold = set(case.evidence)
+    items = tuple(item for item in conversation.items if item.id in gold)
+    return cases.Conversation(
+        f"{conversation.id}/{case.id}", items, (dataclasses.replace(case, history=items),)
+    )
 
 
 def _case_parts(

@@ -64,7 +64,7 @@ class Share:
 
 def share(plan: plans.RunPlan, arm: plans.Arm, label: str, pilot: Pilot | None) -> Share:
     """What an arm may take on a dataset, over all its seeds."""
-    found = [each for (name, _), each in plan.conversations.items() if name == label]
+    found = plan.fed(arm.name, label)
     seeds = _repeats(plan, label)
     mode = work.mode_of(plan.datasets[label])
     if pilot is None:

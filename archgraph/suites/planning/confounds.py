@@ -182,6 +182,8 @@ def _misfits(suite: load.Suite) -> Iterator[str]:
         thread = answering(arm.plan)
         if thread is None or thread.overflow != "fail":
             continue
+        if arm.plan.source.get("feed") == "evidence":
+            continue  # it is fed a few items only
         counter = tokens.counter(thread.model)
         room = thread.context_window - thread.max_tokens - prompt_tokens(arm.plan)
         for label, found in suite.work.conversations.items():

@@ -144,8 +144,7 @@ def _cost(
 def _detectable(plan: plans.RunPlan, label: str) -> float:
     from archgraph.suites.stats import power
 
-    found = [case for (name, _), each in plan.conversations.items() if name == label
-             for case in each.cases]  # fmt: skip
+    found = [case for each in plan.fed(plan.arms[0].name, label) for case in each.cases]
     clusters = len({case.cluster for case in found})
     comparisons = max(1, len(plan.arms) - 1)
     return power.detectable(clusters, len(found) / clusters, sd=power.paired_sd(),
@@ -156,7 +155,7 @@ def _detectable(plan: plans.RunPlan, label: str) -> float:
 
 
 def _data(plan: plans.RunPlan, label: str) -> str:
-    found = [each for (name, _), each in plan.conversations.items() if name == label]
+    found = plan.fed(plan.arms[0].name, label)
     about = plan.manifest.get("data", {}).get(label, {})
     parts = [f"{_count(len(found), 'history', 'histories')}, "
              f"{_count(sum(len(each.cases) for each in found), 'question')}",
@@ -196,8 +195,7 @@ def _money(found: Estimate) -> str:
 
 
 def _shown(plan: plans.RunPlan, label: str, size: float) -> str:
-    found = {case.cluster for (name, _), each in plan.conversations.items() if name == label
-             for case in each.cases}  # fmt: skip
+    found = {case.cluster for each in plan.fed(plan.arms[0].name, label) for case in each.cases}
     if size != size:
         return f"{label}: {len(found)} conversations are too few to claim any difference"
     return (f"{label}: a difference of {size:.2f} would be claimed with a chance of 0.8, a smaller "

@@ -1,0 +1,58 @@
+"""A pilot: a few cases done in this process by the offline policy, to see what a run may take.
+
+Called by the door before a run is shown; the estimate takes it as a function. Asks no paid model:
+where an arm names one, the policy stands in for it.
+"""
+
+from __future__ import annotations
+
+from archgraph.llm import base as llm
+from archgraph.llm import extractive
+from archgraph.suites import plan as plans
+from archgraph.suites import record
+from archgraph.suites.datasets import case as cases
+from archgraph.suites.running import trial
+
+
+class Pilot:
+    """Does cases of a plan's arms. The agent that was fed last is kept for its questions."""
+
+    def __init__(self, plan: plans.RunPlan) -> None:
+        self._plan = plan
+        self._policy: llm.Gateway = extractive.Extractive()
+        self._fed: tuple[tuple[str, int], trial.Ingested] | None = None
+
+    def __call__(
+        self, arm: plans.Arm, conversation: cases.Conversation, case: cases.Case
+    ) -> record.Spent:
+        """What one question takes, once its history has been fed."""
+        held = self._ingested(arm, conversation)
+        return trial.ask(self._conditions(arm, conversation), held, case, 0).spent
+
+    def ingest(self, arm: plans.Arm, conversation: cases.Conversation) -> record.Spent:
+        """What feeding a history takes."""
+        return self._ingested(arm, conversation).spent
+
+    def close(self) -> None:
+        """Let go of the agent."""
+        if self._fed is not None:
+            self._fed[1].close()
+            self._fed = None
+
+    def _ingested(self, arm: plans.Arm, conversation: cases.Conversation) -> trial.Ingested:
+        key = (arm.name, id(conversation))
+        if self._fed is None or self._fed[0] != key:
+            self.close()
+            fed = trial.ingest(self._conditions(arm, conversation), conversation, 0)
+            self._fed = key, fed
+        return self._fed[1]
+
+    def _conditions(self, arm: plans.Arm, conversation: cases.Conversation) -> trial.Conditions:
+        held = self._plan.conversations
+        named = {name for (name, _), each in held.items() if each is conversation}
+        dataset = self._plan.datasets[named.pop()]
+        limits = self._plan.limits
+        return trial.Conditions(
+            arm.plan, dataset.options.mode or dataset.mode, plans.Faults(), limits.tokens_per_case,
+            limits.ingest_tokens, self._plan.embedder, lambda model, options: self._policy,
+        )  # fmt: skip
