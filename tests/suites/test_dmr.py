@@ -52,6 +52,13 @@ def test_times_that_run_backwards_are_laid_a_day_apart(tmp_path: Path) -> None:
     assert times[0] == dmr.LAST_SESSION - 2 * DAY
 
 
+def test_sessions_without_times_are_laid_a_day_apart(tmp_path: Path) -> None:
+    row = json.loads(json.dumps(ROW))
+    row["previous_dialogs"][1]["time_back"] = "some time ago"
+    [found] = loaded(tmp_path, row)
+    assert [dmr.LAST_SESSION - (item.at or 0) for item in found.items[::2]] == [2 * DAY, DAY]
+
+
 def test_a_wrong_row_is_named_by_line_and_field(tmp_path: Path) -> None:
     wrong = {**ROW, "self_instruct": {"B": "?"}}
     with pytest.raises(errors.InputError, match=r"msc.jsonl:2: self_instruct.A: field required"):

@@ -85,6 +85,9 @@ def test_following_what_is_outdated_ends_in_a_rejected_answer() -> None:
 
 def test_what_is_asked_stands_all_over_the_history() -> None:
     found = [one for each in drawn(contexts=4, hops=[1]) for one in each.cases]
+    [*_, long] = [one for each in drawn(hops=[3]) for one in each.cases]
+    order = {item.id: n / (len(long.history) - 1) for n, item in enumerate(long.history)}
+    assert long.details["position"] == round(min(order[id] for id in long.evidence), 4)
     places = sorted(one.details["position"] for one in found)
     assert places[0] < 0.25 and places[-1] > 0.85
     history = found[0].history

@@ -26,14 +26,16 @@ def write(path: Path, *rows: Any) -> str:
 
 def test_a_set_of_facts_is_a_conversation_with_all_its_questions(tmp_path: Path) -> None:
     path = write(tmp_path / "r.jsonl", row("In which city lives Ann?", "Rome"),
-                 row("Who sails?", "Bob", supporting_fact_indices=[2, 0]))  # fmt: skip
+                 row("Who sails?", "Bob", supporting_fact_indices=[2, 0]),
+                 row("Who bakes bread and likes what Bob likes?", "sails"))  # fmt: skip
     kind = letta_memory.LettaMemoryRead
     data = kind(kind.Options(path=path, unverified=True))
     [found] = data.conversations()
     assert [item.text for item in found.items] == FACTS
-    assert [one.answers for one in found.cases] == [("Rome",), ("Bob",)]
+    assert [one.answers for one in found.cases] == [("Rome",), ("Bob",), ("sails",)]
     assert found.cases[0].evidence == ("fact-1",), "of two that hold the answer, the nearer"
     assert found.cases[1].evidence == ("fact-2", "fact-0"), "what the file names wins"
+    assert found.cases[2].evidence == ("fact-2",), "it holds the answer"
     assert data.provenance()["evidence"] == "named"
 
 

@@ -123,6 +123,14 @@ def test_category_5_is_asked_in_two_forms(mine):
     assert again[0] == again[1]
 
 
+def test_a_bait_with_an_answer_beside_it_is_asked_as_the_authors_code_does(tmp_path):
+    both = {"question": "?", "answer": "No", "adversarial_answer": "Yes", "category": 5}
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps([{**CONVERSATION, "qa": [both]}]))
+    [found] = dataset(path, adversarial="choice").conversations()
+    assert set(found.cases[0].details["choices"].values()) == {locomo.NOT_MENTIONED, "No"}
+
+
 def test_dates_are_asked_for_as_the_authors_code_does(mine):
     def asked(**options):
         [found, _] = dataset(mine, **options).conversations()

@@ -93,7 +93,7 @@ def test_the_dataset_reads_published_files_and_tells_their_digests(tmp_path):
     kv, orderings = tmp_path / "kv.jsonl.gz", tmp_path / "orderings-2.jsonl"
     record = json.dumps({"ordered_kv_records": PAIRS})
     kv.write_bytes(gzip.compress(f"{record}\n{{}}\n".encode()))
-    orderings.write_text("[1, 4]\n[0, 2]\n[3]\n")
+    orderings.write_text("[3]\n[1, 4]\n[0, 2]\n")
     named = {"pairs_file": str(kv), "orderings_file": str(orderings), "unverified": True}
     data = dataset(depths=[1], orderings=1, **named)
     [found] = data.conversations()

@@ -69,6 +69,9 @@ class HuggingFace(base.Dataset):
             (path / name).exists() for name in ("dataset_dict.json", "dataset_info.json")
         ):
             return self._of_part(_library().load_from_disk(str(path)))
+        return self._of_files(path)
+
+    def _of_files(self, path: Path) -> list[tuple[str, Any]]:
         found = [path] if path.is_file() else sorted(p for p in path.iterdir() if p.is_file())
         wanted = [p for p in found if self.options.part in p.stem]
         lines = [p for p in wanted if p.suffix in (".jsonl", ".ndjson")]
@@ -80,8 +83,10 @@ class HuggingFace(base.Dataset):
                 f".parquet files{part}; give files of one kind, or what `save_to_disk` wrote"
             )
         if lines:
-            return [row for p in lines
-                    for row in jsonl.read_lines("huggingface", str(p), files.content("huggingface", p))]  # noqa: E501  # fmt: skip
+            read = ((str(p), files.content("huggingface", p)) for p in lines)
+            return [
+                row for path, data in read for row in jsonl.read_lines("huggingface", path, data)
+            ]
         return self._placed(_library().Dataset.from_parquet([str(p) for p in tables]))
 
     def _of_part(self, loaded: Any) -> list[tuple[str, Any]]:
