@@ -231,7 +231,7 @@ def _spot_labels(
         taken.append(box)
         if math.hypot((box[0] + box[2]) / 2 - x, (box[1] + box[3]) / 2 - y) > 26 + marks.wide(name):
             drawn.append(marks.line(x, y, box[0], (box[1] + box[3]) / 2, "lead"))
-        drawn.append(marks.text(name, box[0] + 1, box[3] - 4))
+        drawn.append(marks.text(name, box[0] + 1, box[3] - 4, "halo"))
     return drawn
 
 

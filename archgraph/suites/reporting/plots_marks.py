@@ -40,8 +40,9 @@ class Scale:
 
     def at(self, value: float) -> float:
         """The pixel of a value, held within the axis."""
-        low, high, there = (math.log(v) if self.log else v for v in
-                            (self.low, self.high, max(value, 1e-9) if self.log else value))  # fmt: skip
+        low, high, there = self.low, self.high, value
+        if self.log:
+            low, high, there = (math.log(max(each, 1e-9)) for each in (low, high, value))
         share = (there - low) / (high - low) if high != low else 0.5
         return self.start + min(1.0, max(0.0, share)) * (self.end - self.start)
 

@@ -68,9 +68,7 @@ def forest(
     for tick in marks.ticks(scale.low, scale.high, 4 if narrow else 6):
         x = scale.at(tick)
         drawn.append(marks.line(x, 4, x, bottom, "g" if tick else "z"))
-        drawn.append(
-            marks.text(wording.signed(tick).removesuffix(".0"), x, bottom + 17, "q", "middle")
-        )
+        drawn.append(marks.text(_tick(tick), x, bottom + 17, "q", "middle"))
     for number, effect in enumerate(effects):
         y = 10 + step * (number + (0.72 if narrow else 0.5))
         drawn += _effect(effect, scale, y, left, right, narrow=narrow)
@@ -81,6 +79,10 @@ def forest(
     if above.strip() and marks.wide(above) < width - zero:
         drawn.append(marks.text(f"{above.strip()} →", zero + 8, bottom + 36, "q"))
     return marks.picture(width, bottom + 44, words, drawn)
+
+
+def _tick(share: float) -> str:
+    return wording.signed(share).removesuffix(".0").replace("-", "\N{MINUS SIGN}")
 
 
 def _difference_scale(
@@ -137,7 +139,7 @@ def stacked(
     marked = max((marks.wide(b.mark) for b in bars), default=0)
     names = max((marks.wide(b.name) for b in bars), default=0) + marked + 24
     left = 8 + marked if narrow else min(names, width * 0.36)
-    right = width - (58 if not whole else 12)
+    right = width - (30 if not whole else 12)
     most = max((sum(b.values) for b in bars), default=0) or 1
     for bar in bars:
         if narrow and bar.name:
@@ -152,11 +154,20 @@ def stacked(
             drawn.append(marks.text(name, left - marked - 14, y + 14, "", "end"))
         if bar.mark:
             drawn.append(marks.text(bar.mark, left - 6, y + 14, "q", "end"))
-        if not whole:
-            drawn.append(marks.text(write(sum(bar.values)),
-                         left + sum(bar.values) * (right - left) / most + 5, y + 14, "q"))  # fmt: skip
         y += 23
+    if not whole:
+        drawn += _axis(marks.Scale(0, most, left, right), write, y)
+        y += 22
     return marks.picture(width, y + 6, words, drawn)
+
+
+def _axis(scale: marks.Scale, write: Callable[[float], str], y: float) -> list[str]:
+    drawn = [marks.line(scale.start, y + 3, scale.end, y + 3, "z")]
+    for tick in marks.ticks(0, scale.high, 4):
+        x = scale.at(tick)
+        drawn.append(marks.line(x, y + 3, x, y + 7, "z"))
+        drawn.append(marks.text(write(tick), x, y + 20, "q", "middle"))
+    return drawn
 
 
 def _bar(
@@ -170,7 +181,9 @@ def _bar(
         long = value * unit
         inside = [marks.rect(x, y, long, 19, f"seg {part_class(number)}")]
         if marks.wide(write(value), 11) + 8 < long:
-            inside.append(marks.text(write(value), x + long / 2, y + 13.5, "n", "middle"))
+            inside.append(
+                marks.text(write(value), x + long / 2, y + 13.5, f"n n{number % _PARTS}", "middle")
+            )
         drawn.append(marks.group(inside, "", f"{bar.name} {name}: {write(value)}".strip()))
         x += long
     return drawn
