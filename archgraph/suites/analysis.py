@@ -44,14 +44,7 @@ def analyse(
     """
     base = _baseline(given, baseline)
     primary = _primary(given, scorers)
-    suite = given.suite
-    rules = analysis_verdicts.Rules(
-        alpha=float(suite.get("alpha") or 0.05),
-        margin=float(suite.get("margin") or 0.05),
-        family=str(suite.get("family") or "dataset"),
-        seed=seed,
-        several=len(given.datasets) > 1,
-    )
+    rules = _rules(given, seed)
     columns = analysis_rows.columns(given)
     main, ablated = analysis_verdicts.pairs(given, base, primary)
     compared = analysis_verdicts.compare(columns, given, [*main, *ablated], rules)
@@ -59,7 +52,7 @@ def analyse(
     differences = [compared[pair] for pair in main]
     return findings.Findings(
         name=given.name,
-        question=str(suite.get("question") or "") or _question(given, base),
+        question=str(given.suite.get("question") or "") or _question(given, base),
         notes=analysis_notes.notes(given, columns, list(compared.values())),
         arms=given.arms,
         datasets=given.datasets,
@@ -128,6 +121,17 @@ def plain(value: Any) -> Any:
 
 
 # What is compared
+
+
+def _rules(given: results.Results, seed: int) -> analysis_verdicts.Rules:
+    suite = given.suite
+    return analysis_verdicts.Rules(
+        alpha=float(suite.get("alpha") or 0.05),
+        margin=float(suite.get("margin") or 0.05),
+        family=str(suite.get("family") or "dataset"),
+        seed=seed,
+        several=len(given.datasets) > 1,
+    )
 
 
 def _baseline(given: results.Results, wanted: str) -> str:
