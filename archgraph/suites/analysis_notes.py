@@ -35,6 +35,7 @@ def notes(
         *_uncommon(columns, differences),
         *_bad(given),
         *_faults(given),
+        *_left_out(given),
         *_nothing(differences),
     ]
 
@@ -126,6 +127,15 @@ def _faults(given: results.Results) -> Iterator[str]:
     faults = given.suite.get("faults")
     if isinstance(faults, Mapping) and faults.get("rate"):
         yield f"A share of {float(faults['rate']):.0%} of model calls was made to go wrong."
+
+
+def _left_out(given: results.Results) -> Iterator[str]:
+    """What the suite asked for and the plan could not do."""
+    unremovable = given.manifest.get("unremovable") or {}
+    for name, reason in unremovable.items():
+        yield f"{name} could not be made: {reason}"
+    for said in given.manifest.get("unscored") or ():
+        yield f"Not scored: {said}."
 
 
 def _nothing(differences: Sequence[findings.Difference]) -> Iterator[str]:

@@ -214,6 +214,14 @@ def test_data_are_described_and_few_conversations_are_said_to_be_few() -> None:
     assert "No difference can be claimed." in notes(11)
 
 
+def test_what_the_plan_left_out_is_said() -> None:
+    left = {"unremovable": {"memgpt without recall": "window needs it"},
+            "unscored": ["locomo: judge needs a judge"]}  # fmt: skip
+    notes = analysis.analyse(dataclasses.replace(binary("bw"), manifest=left)).notes
+    assert "memgpt without recall could not be made: window needs it" in notes
+    assert "Not scored: locomo: judge needs a judge." in notes
+
+
 def test_categories_are_cells_of_their_own_in_the_order_of_numbers() -> None:
     rows = [made.row("old", f"{n}", 1.0, category=str(n)) for n in (10, 2, 1)]
     found = analysis.analyse(made.results_of(rows))
