@@ -88,6 +88,13 @@ def test_a_fault_that_passes_is_answered_in_the_end() -> None:
     assert answers == [TEXT] * 40 and len(inner.requests) == 40
 
 
+def test_faults_of_the_model_itself_are_not_asked_again() -> None:
+    inner = helpers.Answers(lambda _: errors.GatewayFault("really busy"))
+    with pytest.raises(errors.GatewayFault, match=r"^really busy$"):
+        faults.Faulty(inner, suites.Faults(), 1).complete(request())
+    assert len(inner.requests) == 1
+
+
 def test_the_share_is_the_rate_and_kinds_are_drawn_alike() -> None:
     gateway = faulty(CALL, rate=0.3)
     kinds = Counter(_kind(gateway.complete(request(LOOK))) for _ in range(3_000))

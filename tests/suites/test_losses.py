@@ -143,6 +143,24 @@ def test_what_said_so_before_the_fact_is_not_made_of_it(tmp_path: Path) -> None:
     assert fate(outcome) == losses.SUMMARISED
 
 
+def test_a_block_that_always_said_so_is_not_made_of_it_when_it_grows(tmp_path: Path) -> None:
+    text = BLOCK.replace("limit: 300", "limit: 300, text: 'Born in Oslo.'").replace(
+        "rewrite", "append"
+    )
+    more = "    tools: all\n    heartbeat: {when: [failed]}\n"
+    plan = small.architecture(
+        tmp_path, text + main("[human, {store: recall, since: turn}]", 2000, more)
+    )
+
+    def rule(request: llm.Request) -> Any:
+        asked = small.last(request) == small.QUESTION
+        return "I do not know." if asked else call("write", content="Likes soup.")
+
+    outcome = small.ask(plan, rule, talk(2), mode="converse")
+    assert outcome.answered_in_window
+    assert fate(outcome) == losses.NEVER
+
+
 # summarised away ---------------------------------------------------------------------------------
 
 
@@ -199,6 +217,7 @@ def test_an_operator_that_drops_the_answer_summarises_it_away(tmp_path: Path) ->
 
 # overwritten -------------------------------------------------------------------------------------
 
+BESIDE = "[human, {store: recall, since: turn}]"
 BLOCK = """
 stores:
   recall: {type: log, message_cap: 100}
@@ -210,8 +229,7 @@ tools:
 
 def test_a_block_written_anew_overwrites_it(tmp_path: Path) -> None:
     more = "    tools: all\n    heartbeat: {when: [failed]}\n"
-    context = "[human, {store: recall, since: turn}]"
-    plan = small.architecture(tmp_path, BLOCK + main(context, 2000, more))
+    plan = small.architecture(tmp_path, BLOCK + main(BESIDE, 2000, more))
 
     def rule(request: llm.Request) -> Any:
         last = small.last(request)
@@ -351,6 +369,7 @@ def test_a_window_that_does_not_fit_is_cut_by_the_budget(tmp_path: Path) -> None
     outcome = small.ask(plan, UNKNOWN, talk(60))
     assert outcome.status == "failed"
     assert fate(outcome) == losses.CUT
+    assert "the turn ended before it was read: the prompt takes" in only(outcome).why
 
 
 def test_a_message_cut_in_the_window_is_cut_by_the_budget(tmp_path: Path) -> None:

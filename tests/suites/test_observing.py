@@ -52,11 +52,13 @@ def test_items_come_in_the_order_of_the_text_each_once() -> None:
 
 
 def test_the_longer_item_is_meant_where_it_stands() -> None:
-    history = known("I like the sea", "I like the sea and I like the mountains.", "the mountains.")
-    assert found(history, "- I like the sea and I like the mountains.") == ("1",)
-    assert found(history, "- I like the sea") == ("0",)
-    assert found(history, "- I like the sea and I like the moun... [cut: 40 characters]") == ()
-    assert found(history, "x: the mountains.") == ("2",)
+    short, tail = "I like the sea in the winter", "I like the mountains in the summer."
+    history = known(short, f"{short} and {tail}", tail)
+    assert found(history, f"- {short} and {tail}") == ("1",)
+    assert found(history, f"- {short}") == ("0",)
+    assert found(history, f"- {short} and I like the moun... [cut: 40 characters]") == ()
+    assert found(history, f"x: {tail}") == ("2",)
+    assert found(history, f"... winter and {tail}") == ()
 
 
 def test_short_items_must_fill_their_line() -> None:
@@ -307,15 +309,35 @@ threads:
         helpers.call("push", text="Pack"),
         helpers.call("push", text="Leave", after=["t1"]),
         helpers.call("push", text="Rest", priority=2),
+        helpers.call("finish_task", id="t3", result="rested"),
         helpers.call("finish_task", id="t1", result="packed"),
-        helpers.call("finish_task", id="t2", result="left"),
     )
     outcome = small.ask(plan, rule, small.talk(1))
     assert [call.ok for step in outcome.steps for call in step.calls] == [True] * 5
     pack, leave, rest = outcome.state["todo"]
     assert (pack["id"], pack["content"], pack["status"]) == ("t1", "Pack", "done")
     assert pack["fields"]["result"] == "packed" and leave["fields"]["after"] == ["t1"]
-    assert rest["status"] == "open" and rest["finished"] is None is rest["finished_seq"]
+    assert leave["status"] == "open" and leave["finished"] is None is leave["finished_seq"]
     assert rest["fields"]["priority"] == 2
-    assert pack["finished"] == leave["finished"] == outcome.steps[0].at
-    assert pack["finished_seq"] < leave["finished_seq"]
+    assert pack["finished"] == rest["finished"] == outcome.steps[0].at
+    assert rest["finished_seq"] < pack["finished_seq"], "in the order of finishing, not of making"
+
+
+def test_a_window_that_is_made_anew_searched_once(tmp_path: Path) -> None:
+    text = """
+stores:
+  recall: {type: log, message_cap: 60}
+  window: {type: queue, over: recall, evict_to: 0.3, keep_last: 1}
+threads:
+  main:
+    model: offline/extractive
+    context_window: 2000
+    max_tokens: 100
+    prompt: plain/main.jinja2
+    log: recall
+    context: [{store: recall, search: {query: last_user, k: 3}}, window]
+    triggers: [user_message]
+"""
+    outcome = small.ask(small.architecture(tmp_path, text), small.says("Hm."), small.talk(90, at=2))
+    assert [step.kind for step in outcome.steps] == ["evict", "step"]
+    assert len(outcome.searches) == 1 and "gold" in outcome.searches[0]

@@ -58,10 +58,12 @@ class Faulty:
         if self._drawn.latency:
             clock.pause(self._drawn.latency)
 
-        def once() -> Completion:
-            return self._answer(request, ordinal, next(attempts))
+        def once() -> str:
+            return self._kind(ordinal, next(attempts))
 
-        return retrying.ask(once, retrying.Bounds.of(request.options), _no_pause)
+        kind = retrying.ask(once, retrying.Bounds.of(request.options), _no_pause)
+        completion = self._inner.complete(request)  # whose own faults are not ours to mend
+        return _DAMAGE[kind](completion, request) if kind else completion
 
     def stream(self, request: llm.Request) -> Generator[llm.Delta, None, Completion]:
         """Answer one request in one piece."""
@@ -75,17 +77,17 @@ class Faulty:
             return self._inner.recorded_call(tool, arguments, make)
         return make()
 
-    def _answer(self, request: llm.Request, ordinal: int, attempt: int) -> Completion:
+    def _kind(self, ordinal: int, attempt: int) -> str:
+        """What goes wrong with an attempt that is answered; empty: nothing."""
         draw = clock.derive_random(self._seed, ordinal, attempt)
-        kind = ""
-        if self._drawn.kinds and draw.random() < self._drawn.rate:
-            kind = draw.choice(self._drawn.kinds)
+        if not self._drawn.kinds or draw.random() >= self._drawn.rate:
+            return ""
+        kind = draw.choice(self._drawn.kinds)
         if kind == "timeout":
             raise errors.GatewayFault("timeout: no answer in time (a fault of this suite)")
         if kind == "429":
             raise errors.GatewayFault("429: too many requests (a fault of this suite)")
-        completion = self._inner.complete(request)
-        return _DAMAGE[kind](completion, request) if kind else completion
+        return kind
 
 
 def _bad_json(completion: Completion, request: llm.Request) -> Completion:
