@@ -11,7 +11,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,27 +21,14 @@ from archgraph.graph import plan as plans
 from archgraph.spec import load as architectures
 from archgraph.spec import merge, tree
 from archgraph.suites import plan
-from archgraph.suites.planning import spec, written
+from archgraph.suites.planning import entries, spec, written
 
 REFERENCE = ("no_memory", "fixed_window", "full_context", "text_rag", "oracle_evidence")
 """Arms that are there to be compared with, the first that a suite has being its baseline."""
+setting = entries.setting
+"""A parameter, or path, with its value as one `--set` text."""
+
 _BASELINES = ("fixed_window", "no_memory", "text_rag", "full_context")
-
-Override = tuple[str, tree.Path]
-"""A `--set` text, and where in the suite it was written."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An item of `architectures`: what it is called, and where it was found."""
-
-    name: str
-    architecture: str
-    source: str
-    model: str
-    path: tree.Path
-    loaded: architectures.Architecture
-    overrides: tuple[Override, ...] = ()
 
 
 @dataclass(slots=True)
@@ -58,8 +45,8 @@ class _Wanted:
     """An arm before it is compiled."""
 
     name: str
-    entry: Entry
-    overrides: tuple[Override, ...]
+    entry: entries.Entry
+    overrides: tuple[entries.Override, ...]
     model: str
     factors: Mapping[str, Any] = field(default_factory=dict)
     of: str = ""
@@ -72,11 +59,11 @@ class _Wanted:
 def make(draft: written.Draft, suite: spec.SuiteSpec) -> Arms:
     """The arms of a suite, in its order; problems go to the draft."""
     made = Arms()
-    entries = list(_entries(draft, suite))
-    factors = _factors(draft, suite, entries)
-    _check_ablated(draft, suite, entries)
+    listed = list(entries.entries(draft, suite))
+    factors = _factors(draft, suite, listed)
+    _check_ablated(draft, suite, listed)
     models: dict[str, Any] = dict(spec.named(suite.models)) or {"": None}
-    for entry in entries:
+    for entry in listed:
         usual = _compiled(draft, suite, _default(entry, models, 0))
         if usual is None:
             continue
@@ -86,105 +73,22 @@ def make(draft: written.Draft, suite: spec.SuiteSpec) -> Arms:
                 _add(made, _compiled(draft, suite, wanted))
         for wanted in _ablations(suite, usual, _default(entry, models, 0)):
             _ablate(made, suite, wanted)
-    _check_names(draft, entries, made)
-    made.baseline = _baseline(draft, suite, entries, made)
+    _check_names(draft, listed, made)
+    made.baseline = _baseline(draft, suite, listed, made)
     return made
 
 
-def setting(name: str, value: Any) -> str:
-    """An override as it would stand after `--set`."""
-    return f"{name}={_text(value)}"
-
-
-# Entries
-
-
-def _entries(draft: written.Draft, suite: spec.SuiteSpec) -> Iterator[Entry]:
-    items = tree.child(draft.root, "architectures")
-    for index, (text, options) in enumerate(spec.named(suite.architectures)):
-        item = items.items[index] if items is not None and items.items else None
-        named = item is not None and not item.text
-        path: tree.Path = ("architectures", index, *([text] if named else []))
-        source = _source(draft, text, path, key=named)
-        if source is None:
-            continue
-        found = architectures.read(source)
-        wrong = [each for each in found.problems if each.severity == "error"]
-        if wrong:
-            draft.problems += wrong
-            continue
-        given = options or spec.ArmOptions()
-        file = text.endswith(architectures.SUFFIXES)
-        name = given.label or (architectures.find(source).stem if file else text)
-        start = Entry(name, text, source, given.model, path, found)
-        yield dataclasses.replace(start, overrides=tuple(_settings(draft, suite, given, start)))
-
-
-def _source(draft: written.Draft, text: str, path: tree.Path, *, key: bool) -> str | None:
-    """The path or name that an architecture is loaded by; a path starts from the suite's folder."""
-    folder = draft.folder(path, key=key)
-    try:
-        found = architectures.find(text, folder)
-    except errors.UnknownName as error:
-        what = "file" if text.endswith(architectures.SUFFIXES) else "architecture"
-        remedy = errors.suggest(text, error.known)
-        draft.report("unknown-name", f"no {what} {text!r}", remedy, path, key=key)
-        return None
-    return str(found) if text.endswith(architectures.SUFFIXES) else text
-
-
-def _settings(
-    draft: written.Draft, suite: spec.SuiteSpec, given: spec.ArmOptions, entry: Entry
-) -> Iterator[Override]:
-    """What the suite and the arm set, without what the architecture does not have."""
-    for where, values in ((("set",), suite.set), ((*entry.path, "set"), given.set)):
-        for name, value in values.items():
-            at = (*where, name)
-            if _settable(draft, entry, name, at):
-                yield setting(name, value), at
-
-
-def _settable(draft: written.Draft, entry: Entry, name: str, at: tree.Path) -> bool:
-    """Whether an architecture has what a bare name means; compiling tells of dotted ones."""
-    known = _known(entry)
-    if "." in name or name in known:
-        return True
-    message = f"{entry.name} has no parameter or node {name!r}"
-    draft.report("unknown-name", message, errors.suggest(name, known), at, key=True)
-    return False
-
-
-def _known(entry: Entry) -> list[str]:
-    root = entry.loaded.root
-    return [name for part in merge.SECTIONS for name in tree.child_mapping(root, part)]
-
-
-def _default(entry: Entry, models: Mapping[str, Any], number: int) -> _Wanted:
+def _default(entry: entries.Entry, models: Mapping[str, Any], number: int) -> _Wanted:
     """The arm of an entry with the model of that number and nothing varied."""
     model, options = list(models.items())[number]
     several = len(models) > 1
     at: tree.Path = ("models", number)
     if entry.model:
         model, options, several, at = entry.model, None, False, (*entry.path, "model")
-    chosen = tuple((text, at) for text in _model(entry, model, options or {}))
+    chosen = tuple((text, at) for text in entries.override_model(entry, model, options or {}))
     name = f"{entry.name} @{model}" if several else entry.name
     factors = {"model": model} if several else {}
     return _Wanted(name, entry, (*entry.overrides, *chosen), model, factors)
-
-
-def _model(entry: Entry, model: str, options: Mapping[str, Any]) -> Iterator[str]:
-    """The overrides that put a model in the place of the one that an architecture names."""
-    if not model:
-        return
-    own = entry.loaded.spec
-    threads = dict(own.threads)
-    if "model" in own.params:
-        threads = {n: t for n, t in threads.items() if t.model == own.params["model"]}
-        yield setting("model", model)
-    else:
-        yield from (setting(f"threads.{name}.model", model) for name in threads)
-    if options:
-        yield from (setting(f"threads.{name}.options", dict(options)) for name in threads)
 
 
 # Factors
@@ -195,21 +99,21 @@ _Factor = tuple[str, list[Any], tree.Path]
 
 
 def _factors(
-    draft: written.Draft, suite: spec.SuiteSpec, entries: Sequence[Entry]
+    draft: written.Draft, suite: spec.SuiteSpec, listed: Sequence[entries.Entry]
 ) -> dict[str, dict[str, _Factor]]:
     """What `vary` says of each entry: by its name, by what tables call the factor."""
-    found: dict[str, dict[str, _Factor]] = {entry.name: {} for entry in entries}
+    found: dict[str, dict[str, _Factor]] = {entry.name: {} for entry in listed}
     for key, values in suite.vary.items():
         head, _, rest = key.partition(".")
-        meant = [e for e in entries if rest and head in (e.name, e.architecture)]
+        meant = [e for e in listed if rest and head in (e.name, e.architecture)]
         if not meant and rest and head not in merge.SECTIONS:
-            known = [entry.name for entry in entries]
+            known = [entry.name for entry in listed]
             draft.report("unknown-name", f"no architecture {head!r} in this suite",
                          errors.suggest(head, known), ("vary", key), key=True)  # fmt: skip
             continue
         name = rest if meant else key
-        for entry in meant or entries:
-            if _settable(draft, entry, name, ("vary", key)):
+        for entry in meant or listed:
+            if entries.settable(draft, entry, name, ("vary", key)):
                 found[entry.name][name] = (name, list(values), ("vary", key))
     return found
 
@@ -223,8 +127,9 @@ def _varied(usual: plan.Arm, start: _Wanted, factors: Mapping[str, _Factor]) -> 
         chosen = dict(zip(factors, values, strict=True))
         if chosen == present:
             continue
-        label = " ".join(setting(name, value) for name, value in chosen.items())
-        texts = tuple((setting(name, value), factors[name][2]) for name, value in chosen.items())
+        settings = {name: entries.setting(name, value) for name, value in chosen.items()}
+        label = " ".join(settings.values())
+        texts = tuple((text, factors[name][2]) for name, text in settings.items())
         yield dataclasses.replace(
             start, name=f"{head} {label}{at}{model}", overrides=(*start.overrides, *texts),
             factors={**start.factors, **chosen}, of=start.name,
@@ -249,18 +154,20 @@ def _at(value: Any, steps: Sequence[str]) -> Any:
 # Ablations
 
 
-def _check_ablated(draft: written.Draft, suite: spec.SuiteSpec, entries: Sequence[Entry]) -> None:
+def _check_ablated(
+    draft: written.Draft, suite: spec.SuiteSpec, listed: Sequence[entries.Entry]
+) -> None:
     """Report what `ablate` names and the suite, or the architecture, does not have."""
     if isinstance(suite.ablate, str):
         return
     for name, nodes in suite.ablate.items():
-        entry = _entry(entries, name)
+        entry = entries.entry_of(listed, name)
         if entry is None:
-            known = [each.name for each in entries]
+            known = [each.name for each in listed]
             draft.report("unknown-name", f"no architecture {name!r} in this suite",
                          errors.suggest(name, known), ("ablate", name), key=True)  # fmt: skip
             continue
-        known = _nodes(entry.loaded)
+        known = entries.nodes(entry.loaded)
         for index, node in enumerate(nodes if isinstance(nodes, list) else ()):
             if node not in known:
                 draft.report("unknown-name", f"{name} has no node {node!r}",
@@ -275,7 +182,7 @@ def _ablations(suite: spec.SuiteSpec, usual: plan.Arm, start: _Wanted) -> Iterat
     head, at, model = start.name.partition(" @")
     for node in known if named == spec.ALL else dict.fromkeys(named):
         if node in known:
-            text = (setting(node, None), ("ablate", start.entry.name))
+            text = (entries.setting(node, None), ("ablate", start.entry.name))
             yield dataclasses.replace(
                 start, name=f"{head} without {node}{at}{model}", of=start.name, ablated=node,
                 overrides=(*start.overrides, text),
@@ -293,15 +200,6 @@ def _ablate(made: Arms, suite: spec.SuiteSpec, wanted: _Wanted) -> None:
         made.unremovable[wanted.name] = f"{first.message.splitlines()[0]}{more}"
         return
     _add(made, _arm(wanted, found, suite.embedder))
-
-
-def _nodes(loaded: architectures.Architecture) -> list[str]:
-    own = loaded.spec
-    return [name for part in (own.stores, own.tools, own.threads) for name in part]
-
-
-def _entry(entries: Iterable[Entry], name: str) -> Entry | None:
-    return next((each for each in entries if name in (each.name, each.architecture)), None)
 
 
 # Compiling
@@ -358,9 +256,9 @@ def _add(made: Arms, arm: plan.Arm | None) -> None:
 # The whole
 
 
-def _check_names(draft: written.Draft, entries: Sequence[Entry], made: Arms) -> None:
+def _check_names(draft: written.Draft, listed: Sequence[entries.Entry], made: Arms) -> None:
     seen: set[str] = set()
-    for entry in entries:
+    for entry in listed:
         if entry.name in seen:
             remedy = f"give it another name: {{{entry.architecture}: {{as: another}}}}"
             message = f"there are two arms {entry.name!r}"
@@ -374,7 +272,7 @@ def _check_names(draft: written.Draft, entries: Sequence[Entry], made: Arms) -> 
 
 
 def _baseline(
-    draft: written.Draft, suite: spec.SuiteSpec, entries: Sequence[Entry], made: Arms
+    draft: written.Draft, suite: spec.SuiteSpec, listed: Sequence[entries.Entry], made: Arms
 ) -> str:
     """The arm that the others are compared with; of several models, that with the first."""
     names = [arm.name for arm in made.found]
@@ -387,16 +285,7 @@ def _baseline(
     of_entry = [name for name in names if name.partition(" @")[0] == suite.baseline]
     if of_entry:
         return of_entry[0]
-    if _entry(entries, suite.baseline) is None or not draft.problems:
+    if entries.entry_of(listed, suite.baseline) is None or not draft.problems:
         draft.report("unknown-name", f"no arm {suite.baseline!r}",
                      errors.suggest(suite.baseline, names), ("baseline",))  # fmt: skip
     return next(iter(names), "")
-
-
-def _text(value: Any) -> str:
-    """A value as YAML of one line, bare where that reads back as the same."""
-    if isinstance(value, str):
-        node, problems = written.text_value(value, tree.Origin())
-        if not problems and node is not None and node.value == value == value.strip():
-            return value
-    return json.dumps(value, ensure_ascii=False)

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import archgraph
 from archgraph import errors
 from archgraph.llm import tokens
 from archgraph.storage import driver
@@ -228,7 +227,7 @@ def _manifest(crossing: _Crossing) -> Mapping[str, Any]:
     suite, said = crossing.suite, crossing.suite.spec
     models = sorted({t.model for arm in suite.arms.found for t in arm.plan.threads.values()})
     return {
-        "archgraph": archgraph.__version__,
+        "archgraph": identity.version("archgraph"),
         "python": platform.python_version(),
         "sqlite": driver.driver().version,
         "sqlite_vec": identity.version("sqlite-vec"),
