@@ -232,7 +232,8 @@ def unpacked(content: Any) -> str:
         head, _, rest = text.partition("\n")
         return f"{head}\n{unpacked(rest)}" if rest[:1] == "{" else text
     if isinstance(body, dict) and "time" in body and isinstance(body.get("message"), str):
-        return f"{body['time']} | {body['message']}"
+        said = str(body["message"])  # a result's own lines have their times
+        return f"{body['time']} | {said}" if "type" in body else said
     return "\n".join(_strings(body))
 
 

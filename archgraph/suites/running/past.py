@@ -71,6 +71,8 @@ class Past:
             if kind in _MACHINERY:
                 continue
             heard = str(fields.get("spoken", plain[3]))
+            if not heard.strip():
+                continue  # a step that only called tools
             made_of = tuple(json.loads(derived or "[]"))
             seq, store, id, content, status, thread, born, died, created = plain
             yield Row(
