@@ -132,6 +132,32 @@ def test_missing_keys_and_empty_files(tmp_path: Path) -> None:
         load.suite("nowhere")
 
 
+def test_mappings_and_single_names_are_lists(tmp_path: Path) -> None:
+    text = f"""\
+suite: short
+architectures: {{memgpt: {{set: {{keep_last: 2}}}}, fixed_window: {{}}}}
+datasets: {{{SMALL}}}
+scorers: exact
+"""
+    found = load.suite(write(tmp_path, text))
+    assert [arm.name for arm in found.arms.found] == ["memgpt", "fixed_window"]
+    assert found.arms.found[0].overrides == ("keep_last=2",)
+    assert len(found.work.conversations["nested_kv"]) == 4
+    assert [each.name for each in found.work.scorers] == ["exact"]
+    wrong = text.replace("pairs: 5", "pairs: none")
+    assert (3, "datasets[0].nested_kv.pairs", "wrong-type") in told(tmp_path, wrong)
+
+
+def test_a_name_that_cannot_be_a_folder_is_refused(tmp_path: Path) -> None:
+    found = problems(tmp_path, SOUND.replace("suite: small", "suite: my suite"))
+    assert [(each.line, each.path, each.code) for each in found] == [(1, "suite", "wrong-value")]
+
+
+def test_arguments_without_work_are_told() -> None:
+    with pytest.raises(errors.SpecError, match="no work to compare them on; add --dataset"):
+        load.from_arguments(["memgpt"], ())
+
+
 def test_two_of_a_name_are_refused(tmp_path: Path) -> None:
     twice = SOUND.replace("[memgpt, fixed_window]", "[memgpt, {memgpt: {set: {keep_last: 2}}}]")
     assert (2, "architectures[1].memgpt", "duplicate-name") in told(tmp_path, twice)

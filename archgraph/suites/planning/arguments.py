@@ -125,9 +125,7 @@ def _dataset(draft: written.Draft, text: str) -> None:
         return
     name, given = next(iter(entry.mapping.items()), (entry.text, tree.mapping(origin)))
     present = tree.child(draft.root, "datasets")
-    items = list(present.items) if present is not None else []
-    if present is not None and present.text:
-        items = [present]
+    items = list(written.listed(present).items) if present is not None else []
     for index, item in enumerate(items):
         old = item.text or next(iter(item.mapping), "")
         options = written.options_of(item, old)

@@ -169,7 +169,7 @@ def together(parts: Mapping[str, str]) -> str:
 def judge(book: Book, model: str) -> str:
     """The part that the judge is."""
     source = sources.of_module(_module("gateways", _gateway_name(model)))
-    return book.part("judge", [_asked(model, {}), source], model)
+    return book.part("judge", [_asked(model, {}), source, sources.alone(sources.JUDGING)], model)
 
 
 @functools.cache

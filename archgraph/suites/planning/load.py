@@ -100,6 +100,10 @@ def from_arguments(
     more = given or arguments.Given()
     arguments.begin(draft, architectures)
     arguments.put(draft, more.with_datasets(datasets))
+    if "datasets" not in draft.root.mapping:
+        draft.report("missing-key", "there is no work to compare them on",
+                     "add --dataset, for example --dataset nested_kv")  # fmt: skip
+        raise errors.SpecError(draft.problems)
     return _resolved(draft)
 
 

@@ -15,8 +15,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-ENGINE = ("archgraph.runtime.agent", "archgraph.suites.running.trial")
-"""Where the closure of the engine begins: how agents live, and how a trial is made of one."""
+ENGINE = ("archgraph.runtime.agent", "archgraph.suites.running.trial",
+          "archgraph.suites.running.rows")  # fmt: skip
+"""Where the closure of the engine begins: how agents live, how a trial is made of one, and how its
+numbers are read off."""
+
+JUDGING = "archgraph.suites.running.brokered"
+"""How a judge is asked."""
 
 PLANNED = ("archgraph.graph.plan", "archgraph.graph.tool_rules", "archgraph.graph.outside")
 """The modules of `graph` that a running agent uses; the others make the plan, which is digested."""
@@ -48,6 +53,13 @@ def of_module(name: str) -> str:
     apart = set(_engine_modules()) if name.partition(".")[0] == "archgraph" else set()
     own = {key: path for key, path in _closure(name).items() if key not in apart or key == name}
     return _digest(own)
+
+
+@functools.cache
+def alone(name: str) -> str:
+    """A digest of a module without what it imports."""
+    path = _file_of(name)
+    return _digest({name: path} if path is not None else {})
 
 
 def of_type(kind: type) -> str:

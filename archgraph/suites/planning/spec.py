@@ -7,10 +7,12 @@ datasets, scorers, models) stand as they were written: a name, or a name with it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 import pydantic
+from pydantic_core import PydanticCustomError
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"
 ALL: Literal["all"] = "all"
@@ -26,6 +28,14 @@ Item = TypeVar("Item")
 def _listed(value: Any) -> Any:
     """One name, or one name with its options, as a list."""
     return [value] if isinstance(value, str | dict) else value
+
+
+def _named(value: str) -> str:
+    """A name that can be that of a folder."""
+    if not re.fullmatch(NAME, value):
+        hint = "use letters, digits, and - _ . within, as in window-sizes"
+        raise PydanticCustomError("wrong-value", "this cannot be a suite's name", {"hint": hint})
+    return value
 
 
 _some = pydantic.Field(min_length=1)
@@ -86,7 +96,7 @@ class Faults(Model):
 class SuiteSpec(Model):
     """A whole suite: what is compared, on what, how often, and by what measure."""
 
-    suite: Annotated[str, pydantic.Field(pattern=NAME)]
+    suite: Annotated[str, pydantic.AfterValidator(_named)]
     """What the suite is called; its runs are kept under this name."""
     extends: str = ""
     """A suite that this one changes: mappings are merged, everything else is replaced."""

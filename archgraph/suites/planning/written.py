@@ -20,6 +20,8 @@ from archgraph.spec import complaints, merge, reading, tree
 from archgraph.suites.planning import spec
 
 SUFFIXES = (".yaml", ".yml")
+LISTS = ("architectures", "models", "datasets", "scorers")
+"""Keys that hold a list of names, each perhaps with its options."""
 SHIPPED = Path(__file__).parents[2] / "_shipped" / "suites"
 CHECKOUT = Path(__file__).parents[3] / "suites"
 _MAX_LAYERS = 20
@@ -107,9 +109,12 @@ def over(draft: Draft, layers: Sequence[tree.Node]) -> None:
 
 def suite(draft: Draft) -> spec.SuiteSpec | None:
     """What a tree says, without the parts that are wrong; None if nothing can be made of it."""
-    node, found = model(draft, spec.SuiteSpec, draft.root, ())
-    draft.root = node
-    for section in ("architectures", "models", "datasets", "scorers"):
+    for section in LISTS:
+        node = tree.child(draft.root, section)
+        if node is not None:
+            draft.root = tree.put(draft.root, (section,), listed(node))
+    draft.root, found = model(draft, spec.SuiteSpec, draft.root, ())
+    for section in LISTS:
         items = tree.child(draft.root, section)
         for index, entry in enumerate(items.items if items is not None else ()):
             if isinstance(entry.value, dict) and len(entry.value) != 1:
@@ -117,6 +122,18 @@ def suite(draft: Draft) -> spec.SuiteSpec | None:
                 draft.report("wrong-value", message, "give each an item of its own",
                              (section, index))  # fmt: skip
     return found
+
+
+def listed(node: tree.Node) -> tree.Node:
+    """A name, or a mapping of names to their options, as the list that it stands for."""
+    if isinstance(node.value, dict):
+        items = [
+            tree.Node({name: below}, node.keys.get(name, below.origin), {
+                name: node.keys.get(name, below.origin)})
+            for name, below in node.value.items()
+        ]  # fmt: skip
+        return tree.Node(items, node.origin)
+    return tree.Node([node], node.origin) if isinstance(node.value, str) else node
 
 
 def model(
