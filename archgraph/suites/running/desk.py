@@ -9,8 +9,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from importlib import metadata
 
-import archgraph
 from archgraph import clock, errors
 from archgraph.graph import compile as compiling
 from archgraph.llm import recording
@@ -153,10 +153,10 @@ class Desk:
             return tuple(sorted({each.arm for each in self.seats if each.arm}))
 
     def _hello(self, seat: Seat, message: wire.Message, frames: Sequence[bytes]) -> wire.Answer:
-        if message["archgraph"] != archgraph.__version__:
+        if message["archgraph"] != metadata.version("archgraph"):
             return {
                 "refused": f"this worker has archgraph {message['archgraph']}, the coordinator "
-                f"{archgraph.__version__}; install the same version on all machines"
+                f"{metadata.version('archgraph')}; install the same version on all machines"
             }, []
         seat.name = str(message["name"])
         plan = self.plan

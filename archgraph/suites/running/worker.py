@@ -12,9 +12,9 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from typing import Any
 
-import archgraph
 from archgraph import clock, errors
 from archgraph.graph import compile as compiling
 from archgraph.graph import plan as graphs
@@ -78,7 +78,7 @@ class Worker:
         self._ask = link.ask
         self._setup = link.ask(
             {
-                "do": "hello", "archgraph": archgraph.__version__,
+                "do": "hello", "archgraph": metadata.version("archgraph"),
                 "name": f"{socket.gethostname()}/{os.getpid()}",
             }
         )[0]  # fmt: skip
