@@ -64,6 +64,7 @@ def plan(made: load.Suite | spec.SuiteSpec, folder: Path | None = None) -> plans
     _refuse_twins(crossing)
     for label in done.datasets:
         _cross(crossing, label)
+    named = confounds.lint(suite)
     faults = plans.Faults(said.faults.rate, tuple(said.faults.kinds), said.faults.latency) \
         if said.faults else plans.Faults()  # fmt: skip
     return plans.RunPlan(
@@ -87,11 +88,11 @@ def plan(made: load.Suite | spec.SuiteSpec, folder: Path | None = None) -> plans
                            said.max_calls, said.max_cost),
         alpha=said.alpha,
         margin=said.margin,
-        confounds=confounds.lint(suite),
+        confounds=named,
         unremovable=suite.arms.unremovable,
         parts=crossing.book.parts,
         inputs=crossing.book.inputs,
-        manifest={**_manifest(crossing), "confounds": list(confounds.lint(suite))},
+        manifest={**_manifest(crossing), "confounds": list(named)},
     )  # fmt: skip
 
 
