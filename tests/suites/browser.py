@@ -13,7 +13,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
+PROGRAM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
 
 
 class Browser:
@@ -28,9 +30,9 @@ class Browser:
     def __enter__(self) -> Browser:
         from_us, to_browser = os.pipe()
         from_browser, to_us = os.pipe()
-        # The browser reads the file descriptor 3 and writes 4.
-        script = f"exec 3<&{from_us} 4>&{to_us}; exec \"$@\""
-        command = ["/bin/sh", "-c", script, "sh", PROGRAM, "--headless=new", "--no-sandbox",
+        # The browser reads the file descriptor 3 and writes 4; only bash takes numbers above 9.
+        script = f'exec 3<&{from_us} 4>&{to_us}; exec "$@"'
+        command = ["bash", "-c", script, "bash", PROGRAM, "--headless=new", "--no-sandbox",
                    "--disable-gpu", "--hide-scrollbars", "--remote-debugging-pipe",
                    f"--user-data-dir={self.folder / 'profile'}", "about:blank"]  # fmt: skip
         self.process = subprocess.Popen(
@@ -41,7 +43,9 @@ class Browser:
         self._write, self._read = to_browser, from_browser
         self.session = ""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)[
+            "sessionId"
+        ]
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
         self.resize(*self.size)
@@ -93,7 +97,9 @@ class Browser:
 
     def run(self, script: str) -> Any:
         """The value of an expression; a promise is awaited."""
-        told = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        told = self.call(
+            "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
+        )
         assert "exceptionDetails" not in told, told
         return told["result"].get("value")
 

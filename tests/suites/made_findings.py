@@ -17,8 +17,10 @@ from archgraph.suites import findings as found
 from archgraph.suites import record, results
 
 ARMS = ("memgpt", "conscious_subconscious", "text_rag", "fixed_window", "full_context", "no_memory")
-_SKILL = {"memgpt": (0.98, 0.0), "conscious_subconscious": (0.96, 0.01), "text_rag": (0.95, 0.2),
-          "fixed_window": (0.9, 0.32), "full_context": (0.97, 0.25), "no_memory": (0.0, 0.0)}  # fmt: skip
+_SKILL = {
+    "memgpt": (0.98, 0.0), "conscious_subconscious": (0.96, 0.01), "text_rag": (0.95, 0.2),
+    "fixed_window": (0.9, 0.32), "full_context": (0.97, 0.25), "no_memory": (0.0, 0.0),
+}  # fmt: skip
 _TOKENS = {"memgpt": 5200, "conscious_subconscious": 6900, "text_rag": 1900, "fixed_window": 1400,
            "full_context": 8100, "no_memory": 210}  # fmt: skip
 BAD_TEXT = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>&amp;"
@@ -134,8 +136,11 @@ def cell(arm: str, dataset: str, scorer: str, there: list[results.Row], axis: st
 
 def difference(arm: str, base: str, dataset: str,
                by_arm: list[tuple[str, str, list[results.Row]]]) -> found.Difference:  # fmt: skip
-    mine, other = ({r.case: r.scores["exact"] or 0.0 for a, d, rs in by_arm if (a, d) == (name, dataset)
-                    for r in rs} for name in (arm, base))  # fmt: skip
+    mine, other = (
+        {r.case: r.scores["exact"] or 0.0 for a, d, there in by_arm
+         if (a, d) == (name, dataset) for r in there}
+        for name in (arm, base)
+    )  # fmt: skip
     wins = sum(mine[c] > other[c] for c in mine)
     losses = sum(mine[c] < other[c] for c in mine)
     value = (wins - losses) / len(mine)
@@ -207,12 +212,15 @@ def details(trials: Iterable[results.Row], steps: int = 3, extra: str = "",
         row = by_id[trial]
         dice = clock.derive_random(3, row.case, "texts")
         gold = f"The key {dice.getrandbits(64):016x} opens {dice.getrandbits(64):016x}."
-        history = [{"role": "user", "content": f"Turn {n} of {row.cluster}: {gold if n == 4 else ''}"
-                    f" we spoke of {dice.getrandbits(40):x} and {extra}"}
-                   for n in range(turns)]  # fmt: skip
+        history = [
+            {"role": "user", "content": f"Turn {n} of {row.cluster}: {gold if n == 4 else ''} we "
+             f"spoke of {dice.getrandbits(40):x} and {extra}"}
+            for n in range(turns)
+        ]  # fmt: skip
         made = [_step(row, n, history, gold) for n in range(steps)]
         outcome = record.Outcome(
-            case=None, reply=f"It opens {gold[-17:-1]} {extra}", status=row.status,  # type: ignore[arg-type]
+            case=None,  # type: ignore[arg-type]
+            reply=f"It opens {gold[-17:-1]} {extra}", status=row.status,
             reason=row.reason, steps=tuple(made), searches=(("i4", "i2"),), window=("i4",),
             gold=(record.Gold("i4", record.REACHED if row.scores["exact"] else "not retrieved",
                               f"last seen in recall {extra}"),),
@@ -220,7 +228,7 @@ def details(trials: Iterable[results.Row], steps: int = 3, extra: str = "",
         )  # fmt: skip
         case = {"id": row.case, "cluster": row.cluster, "question": f"What does it open? {extra}",
                 "answers": [gold[-17:-1]], "evidence": ["i4"], "category": row.category,
-                "history": [{"id": "i4", "text": gold, "role": "user", "name": "", "at": None}]}  # fmt: skip
+                "history": [{"id": "i4", "text": gold, "role": "user"}]}  # fmt: skip
         return {**record.plain(outcome), "case": case}
 
     return told
@@ -231,9 +239,9 @@ def _step(row: results.Row, n: int, history: list[dict[str, Any]], gold: str) ->
     for back in range(n):
         messages.append({"role": "assistant", "content": "", "tool_calls": [
             {"id": f"c{back}", "type": "function", "function":
-             {"name": "conversation_search", "arguments": f'{{"query": "key {back}"}}'}}]})  # fmt: skip
-        messages.append({"role": "tool", "tool_call_id": f"c{back}",
-                         "content": f"result {back} for {row.arm}: {gold if back else ''}"})  # fmt: skip
+             {"name": "conversation_search", "arguments": f'{{"query": "{back}"}}'}}]})  # fmt: skip
+        told = f"result {back} for {row.arm}: {gold if back else ''}"
+        messages.append({"role": "tool", "tool_call_id": f"c{back}", "content": told})
     call = record.Called("conversation_search", "search", ("recall",), f'{{"query": "key {n}"}}',
                          True, f"result {n}")  # fmt: skip
     return record.Step(
@@ -241,6 +249,43 @@ def _step(row: results.Row, n: int, history: list[dict[str, Any]], gold: str) ->
         ("conversation_search", "send_message"), {"role": "assistant", "content": f"step {n}"},
         (call,), 900 + 60 * n, 20, 100, None, 900 + 60 * n, 0.4, {"model": 12.0, "render": 1.0},
     )  # fmt: skip
+
+
+def long_details(trials: Iterable[results.Row], turns: int) -> Callable[[str], Mapping[str, Any]]:
+    """Trials of many steps: the user's turns are a conversation's, each reply is a trial's own."""
+    by_id = {row.trial: row for row in trials}
+
+    def words(dice: Any, count: int) -> str:
+        return " ".join(dice.choice(_WORDS) for _ in range(count))
+
+    def told(trial: str) -> Mapping[str, Any]:
+        row = by_id[trial]
+        theirs, own = clock.derive_random(1, row.cluster, 0), clock.derive_random(1, trial, 0)
+        messages: list[dict[str, Any]] = []
+        steps = []
+        for turn in range(turns):
+            messages.append({"role": "user", "content": words(theirs, 15)})
+            system = {"role": "system", "content": f"{_SYSTEM} {turn} messages are in recall."}
+            reply = words(own, 7)
+            steps.append({
+                "thread": "main", "kind": "step", "at": 1.7e9 + turn, "model": "offline/extractive",
+                "status": "ok", "reason": "", "messages": [system, *messages[-40:]],
+                "tools": ["send_message"], "reply": {"content": reply}, "calls": [],
+                "prompt_tokens": 900 + turn, "completion_tokens": 12, "cached_tokens": 0,
+                "cost": None, "window_tokens": 900 + turn, "prefix": 0.4,
+                "times": {"model": 30 * own.random(), "render": own.random()},
+            })  # fmt: skip
+            messages.append({"role": "assistant", "content": reply})
+        case = {"id": row.case, "cluster": row.cluster, "question": messages[8]["content"],
+                "answers": [messages[4]["content"][:12]], "evidence": ["i4"]}  # fmt: skip
+        return {"steps": steps, "reply": reply, "gold": [], "case": case}
+
+    return told
+
+
+_SYSTEM = "You are Sam, an assistant that remembers. What you know of the user stands below. " * 12
+_WORDS = [f"{a}{b}" for a in ("ta", "me", "ri", "so", "nu", "le", "ka", "vi", "or", "en", "du")
+          for b in ("r", "lin", "ders", "mo", "st", "gan", "pel", "tion", "x", "ber")]  # fmt: skip
 
 
 def nasty() -> found.Findings:

@@ -6,6 +6,7 @@ then the difference is taken case by case. Called by the table and the page; kno
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 from archgraph.suites import findings as found
 from archgraph.suites import results
 from archgraph.suites.reporting import reading, sheets, wording
+from archgraph.suites.stats import intervals
 
 UNPAIRED = "unpaired (square and add)"
 PAIRED = "paired by case"
@@ -73,39 +75,10 @@ def unpaired(a: found.Interval, b: found.Interval) -> found.Interval:
 def case_by_case(
     first: Mapping[str, tuple[str, float]], second: Mapping[str, tuple[str, float]]
 ) -> found.Interval:
-    """The mean difference over cases, with a t interval over conversations.
-
-    The variance is that of cluster sums (Miller, arXiv 2411.00640, section 2.2), times
-    clusters / (clusters - 1); the quantile is of Student's t with clusters - 1 degrees.
-    """
-    sums: dict[str, float] = {}
-    moved = math.fsum(second[case][1] - first[case][1] for case in first) / len(first)
-    for case, (cluster, value) in first.items():
-        sums[cluster] = sums.get(cluster, 0.0) + (second[case][1] - value - moved)
-    count = len(sums)
-    if count < 2:
-        return found.Interval(moved, math.nan, math.nan, 0.95, PAIRED)
-    error = math.sqrt(math.fsum(s * s for s in sums.values()) * count / (count - 1)) / len(first)
-    far = student(count - 1) * error
-    return found.Interval(moved, moved - far, moved + far, 0.95, PAIRED)
-
-
-def student(degrees: int) -> float:
-    """The 97.5 % quantile of Student's t, by bisection over its distribution function."""
-    low, high = 1.9, 13.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _tail(middle, degrees) > 0.025 else (low, middle)
-    return high
-
-
-def _tail(t: float, degrees: int, pieces: int = 2000) -> float:
-    """The upper tail of Student's t: the integral over the angle of `t = sqrt(v) tan(angle)`."""
-    start = math.atan(t / math.sqrt(degrees))
-    wide = (math.pi / 2 - start) / pieces
-    density = [math.cos(start + (i + 0.5) * wide) ** (degrees - 1) for i in range(pieces)]
-    scale = math.exp(math.lgamma((degrees + 1) / 2) - math.lgamma(degrees / 2))
-    return scale / math.sqrt(math.pi) * math.fsum(density) * wide
+    """The mean difference over cases, as within a run: clustered by conversation."""
+    moved = [second[case][1] - score for case, (_, score) in first.items()]
+    interval = intervals.difference(moved, [cluster for cluster, _ in first.values()])
+    return dataclasses.replace(interval, method=f"{PAIRED}, {interval.method}")
 
 
 def _scores(rows: results.Results, cell: found.Cell) -> dict[str, tuple[str, float]]:
@@ -184,7 +157,9 @@ def inputs(a: found.Findings, b: found.Findings, rows: Rows | None = None) -> sh
     )  # fmt: skip
     more = f"... and {len(told) - _SHOWN:,} more" if len(told) > _SHOWN else ""
     notes_of = (more,) if more else () if told else ("Nothing that was recorded.",)
-    return sheets.Sheet("inputs", "What was changed", columns, told[:_SHOWN], notes_of)
+    return sheets.Sheet(
+        "inputs", "Inputs that differ between A and B", columns, told[:_SHOWN], notes_of
+    )
 
 
 def _inputs(run: found.Findings, suite: Mapping[str, Any]) -> dict[str, str]:

@@ -71,15 +71,15 @@ def _lines(sheet: sheets.Sheet, widths: dict[int, int], cells: dict[int, list[st
         parts = []
         for at, words_of in cells.items():
             words = words_of[level] if level < len(words_of) else ""
-            blank = " " * (widths[at] - _columns(words))
+            blank = " " * (widths[at] - columns(words))
             parts.append(blank + words if sheet.columns[at].numeric else words + blank)
         lines.append(_GAP.join(parts).rstrip())
     return lines
 
 
 def _widest(sheet: sheets.Sheet, at: int) -> int:
-    title = max(map(_columns, _parts(_plain(sheet.columns[at].title))))
-    return max([title, *(_columns(_plain(row[at])) for row in sheet.rows)])
+    title = max(map(columns, _parts(_plain(sheet.columns[at].title))))
+    return max([title, *(columns(_plain(row[at])) for row in sheet.rows)])
 
 
 def _parts(words: str) -> list[str]:
@@ -89,11 +89,11 @@ def _parts(words: str) -> list[str]:
 
 def _broken(words: str, width: int) -> list[str]:
     words = _plain(words)
-    if _columns(words) <= width:
+    if columns(words) <= width:
         return [words]
     lines, line = [], ""
     for part in _parts(words):
-        if _columns(line + part) <= width:
+        if columns(line + part) <= width:
             line += part
             continue
         lines += [line.rstrip()] if line.strip() else []
@@ -106,13 +106,13 @@ def _pieces(word: str, width: int) -> list[str]:
     pieces: list[str] = []
     piece = ""
     for char in word:
-        if _columns(piece + char) > width and piece:
+        if columns(piece + char) > width and piece:
             pieces, piece = [*pieces, piece], ""
         piece += char
     return [*pieces, piece]
 
 
-def _columns(words: str) -> int:
+def columns(words: str) -> int:
     """How many columns of a terminal a text takes: wide letters two, combining marks none."""
     return sum(
         0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1

@@ -64,7 +64,7 @@ def _row(cells: list[str] | tuple[str, ...]) -> str:
 
 def _escaped(words: str) -> str:
     """A text in which nothing is markup: neither Markdown's nor HTML's."""
-    one = " ".join(words.split())
+    one = "".join(c for c in " ".join(words.split()) if c.isprintable())
     for char in "\\`*_|#~$":
         one = one.replace(char, f"\\{char}")
     return one.replace("&", "&amp;").replace("<", "&lt;").replace("[", "\\[").replace("]", "\\]")

@@ -5,6 +5,7 @@ Each figure is drawn twice, for a wide and for a narrow reader. Called by `page_
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from archgraph.suites import findings as found
@@ -30,7 +31,7 @@ def looks(findings: found.Findings) -> dict[str, int]:
 
 
 def chosen(findings: found.Findings, dataset: str) -> tuple[list[str], str]:
-    """The arms of a plot and a remark where some are left out: ablated ones first, then the worst."""
+    """The arms of a plot; and a remark where some are left out, ablated ones before others."""
     there = reading.arms(findings, dataset)
     if len(there) <= MOST:
         return there, ""
@@ -60,6 +61,8 @@ def by_group(findings: found.Findings, dataset: str, axis: str) -> str:
     look = looks(findings)
     series = [plots.Series(arm, look[arm], [places.get((arm, name)) for name in names])
               for arm in arms]  # fmt: skip
+    if not any(v and math.isfinite(v.value) for each in series for v in each.values):
+        return ""
     words = f"{scorer} on {dataset} by {axis}, in points, for {wording.listed(arms)}"
     caption = (f"{scorer} on {dataset} by {axis}, in points of 100; bars are "
                f"{sheets.intervals(c.score for c in cells)}; {_sizes(cells)}.{left}")  # fmt: skip
@@ -84,6 +87,8 @@ def against_cost(findings: found.Findings, dataset: str) -> str:
             spots.append(
                 plots.Spot(arm, look[arm], reading.tokens(spent), cell.score, spent.pareto)
             )
+    if not any(math.isfinite(s.cost) and math.isfinite(s.score.value) for s in spots):
+        return ""
     words = f"Tokens per question against {scorer} on {dataset}, for {wording.listed(arms)}"
     caption = (f"{scorer} on {dataset} against the tokens of a question, ingest left out. Dashed: "
                f"arms that no other arm beats in both.{left}")  # fmt: skip

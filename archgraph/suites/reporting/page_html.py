@@ -33,8 +33,8 @@ def number(words: str) -> str:
 
 
 def breakable(words: str) -> str:
-    """A name as HTML that may be broken behind its underscores, where it is long."""
-    return clean(words).replace("_", "_<wbr>") if len(words) > _UNBROKEN else clean(words)
+    """A name as HTML that may be broken behind its underscores, where there is little room."""
+    return clean(words).replace("_", "_<wbr>")
 
 
 def tag(name: str, content: str, **attributes: str | bool) -> str:
@@ -79,7 +79,11 @@ def table(sheet: sheets.Sheet, cell: Cell | None = None, *, first: int = 0) -> s
     body = "".join(tag("tr", _row(sheet, r, row, cell, first)) for r, row in enumerate(sheet.rows))
     if not sheet.rows:
         body = f'<tr><td colspan="{len(sheet.columns)}">nothing</td></tr>'
-    drawn = tag("caption", number(sheet.title)) + tag("thead", tag("tr", head)) + tag("tbody", body)
+    drawn = (
+        tag("caption", tag("span", number(sheet.title)))
+        + tag("thead", tag("tr", head))
+        + tag("tbody", body)
+    )
     framed = tag("div", tag("table", drawn), css="scroll", tabindex="0", role="region",
                  aria_label=sheet.title)  # fmt: skip
     return tag("div", framed + paragraphs(sheet.notes, "note"), css="table")

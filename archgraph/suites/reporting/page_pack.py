@@ -7,17 +7,19 @@ trials. Equal messages are stored once, whichever step, trial or arm they stood 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from archgraph.suites import record, results
+from archgraph import errors
+from archgraph.suites import results
 from archgraph.suites.reporting import page_pool
 
 Details = Literal["all", "wrong", "some", "none"]
 """Which trials keep their steps: all, those that are not right, some of each cell, none."""
 Told = Callable[[str], Mapping[str, Any]]
-"""What a trial did, by its id: an outcome in plain form, with its `case`."""
+"""What a trial did, by its id: an outcome in plain form, with its `case` and perhaps `scores`."""
 _INDEXED = 50_000
 _SOME = 20
 
@@ -43,7 +45,7 @@ def pack(
 
     Args:
         run: the rows.
-        told: what each trial did; None: no steps.
+        told: what each trial did; None: no steps. A trial that it raises InputError for has none.
         which: which trials keep their steps.
         budget: bytes for all blocks.
     """
@@ -56,7 +58,10 @@ def pack(
     for row in wanted:
         if told is None or texts.taken + values.taken + trials.taken > room:
             break
-        outcome = told(row.trial)
+        try:
+            outcome = told(row.trial)
+        except errors.InputError:
+            continue  # a trial that broke before its first step left nothing to show
         packed = _trial(outcome, values)
         kept[row.trial] = (trials.append(packed), outcome)
     for pool in (texts, values, trials):
@@ -108,7 +113,8 @@ def _trial(outcome: Mapping[str, Any], values: page_pool.Pool) -> dict[str, Any]
     """What one trial did; messages are numbers in the pool of values."""
     case = _case(outcome)
     gold = set(case.get("evidence") or ()) | {g["item"] for g in outcome.get("gold", ())}
-    items = {i["id"]: i for i in case.get("history") or () if i["id"] in gold}
+    history = (_fields(item) for item in case.get("history") or ())
+    items = {item["id"]: item for item in history if item["id"] in gold}
     return {
         **_steps(outcome.get("steps", ()), values), "reply": outcome.get("reply", ""),
         "gold": outcome.get("gold", ()), "answered": outcome.get("answered_in_window", False),
@@ -116,6 +122,8 @@ def _trial(outcome: Mapping[str, Any], values: page_pool.Pool) -> dict[str, Any]
         "case": values.add({k: v for k, v in case.items() if k != "history"}),
         "searches": outcome.get("searches", ()), "spent": outcome.get("spent", {}),
         "by_thread": outcome.get("by_thread", {}),
+        "notes": {name: note for name, each in (outcome.get("scores") or {}).items()
+                  if (note := _fields(each).get("note"))},
     }  # fmt: skip
 
 
@@ -190,8 +198,14 @@ def _common(one: Sequence[int], other: Sequence[int]) -> int:
 
 
 def _case(outcome: Mapping[str, Any]) -> dict[str, Any]:
-    case = outcome.get("case") or {}
-    return dict(case if isinstance(case, Mapping) else record.plain(case))
+    return dict(_fields(outcome.get("case") or {}))
+
+
+def _fields(value: Any) -> Mapping[str, Any]:
+    """The fields of a mapping or a dataclass, not their fields in turn."""
+    if isinstance(value, Mapping):
+        return value
+    return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
 
 
 def _index(

@@ -136,7 +136,7 @@ def arms(findings: found.Findings) -> str:
                sheets.Column("warnings", numeric=False, long=True)]  # fmt: skip
     shown = [i for i in range(len(columns)) if i < 3 or any(row[i] for row in rows)]
     sheet = sheets.Sheet(
-        "arms", "The arms", tuple(columns[i] for i in shown),
+        "arms", "Arms by architecture and model", tuple(columns[i] for i in shown),
         tuple(tuple(row[i] for i in shown) for row in rows),
     )  # fmt: skip
     table = h.table(sheet, lambda r, c, words: _keyed(findings, words) if c == 0 else None)

@@ -76,7 +76,9 @@ def _letter(char: str) -> float:
         return 0
     if unicodedata.east_asian_width(char) in "WF":
         return 1.05
-    return 0.32 if char in "iljtf.,:;'|! []()" else 0.86 if char in "mwMW@" else 0.585
+    if char in "iljtf.,:;'|! []()/":
+        return 0.35
+    return 0.86 if char in "mwMW@<>=+~&%" else 0.62
 
 
 def cut(words: str, room: float, size: float = 12) -> str:
@@ -154,9 +156,10 @@ def group(content: Iterable[str], css: str, tip: str) -> str:
 
 def picture(width: float, height: float, words: str, content: Iterable[str]) -> str:
     """A whole plot; `words` say what it shows, for those who cannot see it."""
+    label = clean(words).replace('"', "&quot;")
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="pl" viewBox="0 0 {width:g} {height:.0f}" '
-        f'role="img" aria-label="{clean(words).replace(chr(34), "&quot;")}">{"".join(content)}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="pl" role="img" aria-label="{label}" '
+        f'viewBox="0 0 {width:g} {height:.0f}">{"".join(content)}</svg>'
     )
 
 

@@ -113,7 +113,11 @@ def _effect(
     shown = [marks.group(drawn, colour, tip)]
     if narrow:
         name = marks.cut(effect.name, right - left - marks.wide(told) - 12)
-        return [*shown, marks.text(name, left, y - 15), marks.text(told, right, y - 15, "q", "end")]
+        return [
+            *shown,
+            marks.text(name, left, y - 15, "halo"),
+            marks.text(told, right, y - 15, "q halo", "end"),
+        ]
     name = marks.text(marks.cut(effect.name, left - 14), left - 10, y + 4, "", "end")
     return [*shown, marks.group([name], "", effect.name), marks.text(told, right + 8, y + 4)]
 

@@ -162,10 +162,20 @@ def differences(findings: found.Findings, dataset: str, scorer: str) -> Sheet:
              f"of the two gets right (or better)."]  # fmt: skip
     tests = reading.unique(d.test for d in there)
     notes.append(_TESTS.format(tests=", ".join(tests)))
+    notes += _detectable(there)
     if not reading.claimed(there):
         notes.append(CLAIM_NONE)
     key = f"differences-{dataset}-{scorer}"
     return Sheet(key, title, _DIFFERENCE_COLUMNS, rows, tuple(notes))
+
+
+def _detectable(there: list[found.Difference]) -> list[str]:
+    known = [d.detectable for d in there if math.isfinite(d.detectable) and d.detectable > 0]
+    if not known:
+        return []
+    low, high = wording.points(min(known)), wording.points(max(known))
+    size = low if low == high else f"{low} to {high}"
+    return [f"With these cases a true difference of {size} points is found 4 times in 5."]
 
 
 _DIFFERENCE_COLUMNS = (

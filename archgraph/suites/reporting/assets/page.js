@@ -265,6 +265,7 @@
     const spent = told?.spent ?? {};
     return facts([
       ["Result", make("span", null, mark(row), ` ${row.status === "done" ? "" : `${row.status}: ${row.reason}. `}${scores.join(", ")}`)],
+      ...Object.entries(told?.notes ?? {}).map(([name, note]) => [`Why ${name}`, note]),
       ["Question", row.question], ["Right", (told?.case.answers ?? []).join(" | ") || (told ? "to abstain" : "")],
       ["Known wrong", (told?.case.rejected ?? []).join(" | ")], ["Reply", told ? told.reply || "(nothing)" : row.reply],
       ["Category", row.category], ["Tokens", told ? `${whole(spent.prompt_tokens ?? 0)} in, ${whole(spent.completion_tokens ?? 0)} out, ${whole(spent.calls ?? 0)} calls` : whole(row.tokens)],

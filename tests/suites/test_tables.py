@@ -1,0 +1,196 @@
+"""Findings as text, Markdown, LaTeX, CSV and JSON: complete, escaped, the same bytes each time."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import math
+import re
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archgraph.suites import findings as found
+from archgraph.suites.reporting import (
+    changes,
+    delimited,
+    latex,
+    layout,
+    markdown,
+    plain,
+    reading,
+    sheets,
+    table,
+    wording,
+)  # fmt: skip
+from tests.suites import made_findings as made
+
+ROWS = made.rows()
+STUDY = made.study(ROWS)
+FORMATS: list[Callable[[found.Findings], str]] = [
+    table.text, table.timing, markdown.text, latex.text, delimited.cells, delimited.differences,
+    plain.text,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_equal_findings_give_equal_bytes(form: Callable[[found.Findings], str]) -> None:
+    assert form(STUDY) == form(made.study(made.rows()))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_nothing_breaks_a_format(form: Callable[[found.Findings], str]) -> None:
+    for findings in (made.nasty(), made.empty(), made.study(ROWS, made.ARMS[:1])):
+        told = form(findings)
+        assert told.endswith("\n") and not re.search(r"\b(nan|inf)\b", told, re.IGNORECASE)
+
+
+def test_the_terminal_shows_what_must_be_known_before_any_number() -> None:
+    told = table.text(STUDY)
+    first = told.index("96.7 [92.4, 98.6]")
+    for note in (*STUDY.notes, *STUDY.confounds, "2 MISSING", "split: generated", "baseline"):
+        assert told.replace("\n  ", " ").index(note) < first
+
+
+def test_the_terminal_stays_within_its_width() -> None:
+    for findings in (STUDY, made.nasty()):
+        assert max(map(layout.columns, table.text(findings, 100).split("\n"))) <= 100
+    assert max(map(layout.columns, table.text(STUDY, 72).split("\n"))) <= 72
+
+
+def test_every_arm_has_score_interval_n_and_bad_trials() -> None:
+    lines = table.text(STUDY).split("\n")
+    for arm in made.ARMS:
+        line = next(line for line in lines if line.startswith(f"{arm} "))
+        cell = reading.cell(STUDY, arm, "nested_kv", "exact")
+        assert cell and wording.score(cell.score) in line
+        assert f"{cell.n}/{cell.clusters}" in line and f" {sum(cell.bad.values())} " in line
+
+
+def test_wall_times_are_in_no_table_but_their_own() -> None:
+    slower = [dataclasses.replace(c, times={p: (9e3, 9e4) for p in c.times}) for c in STUDY.costs]
+    later = dataclasses.replace(STUDY, costs=slower)
+    for form in (table.text, markdown.text, latex.text, delimited.cells, plain.text):
+        assert form(later) == form(STUDY)
+    assert table.timing(later) != table.timing(STUDY)
+
+
+def test_where_nothing_can_be_claimed_the_table_says_so() -> None:
+    open_ = [dataclasses.replace(d, verdict=found.INCONCLUSIVE) for d in STUDY.differences]
+    findings = dataclasses.replace(STUDY, differences=open_, ablations=[])
+    for form in (table.text, markdown.text, latex.text):
+        assert form(findings).count(sheets.CLAIM_NONE) == 2
+        assert sheets.CLAIM_NONE not in form(STUDY)
+
+
+def test_a_missing_interval_is_told_and_never_a_number() -> None:
+    none = found.Interval(0.5, math.nan, math.nan)
+    assert wording.score(none) == "50.0 [none]"
+    assert wording.score(dataclasses.replace(none, value=math.nan)) == "-"
+    cells = [dataclasses.replace(c, score=none) for c in STUDY.cells]
+    assert "too few conversations" in table.text(dataclasses.replace(STUDY, cells=cells))
+    assert "too few conversations" not in table.text(STUDY)
+
+
+def test_failures_are_counted_by_reason() -> None:
+    told = table.text(STUDY)
+    assert f"{len(STUDY.failures)} of 1,800 trials are not done" in told
+    assert "the model said nothing in cut" in told
+
+
+def test_markup_in_texts_stays_text() -> None:
+    nasty = made.nasty()
+    assert "<script" not in markdown.text(nasty) and "<img" not in markdown.text(nasty)
+    rows = [line for line in markdown.text(nasty).split("\n") if line.startswith("|")]
+    bars = {line.replace("\\|", "").count("|") for line in rows if "8/8" in line}
+    assert len(bars) == 1
+    told = latex.text(nasty)
+    assert r"a\textbar{}b\_c\%d\$e\#f\{g\}\textasciitilde{}h\textasciicircum{}i" in told
+    assert "\x1b" not in told + markdown.text(nasty) + table.text(nasty)
+
+
+def test_a_latex_caption_says_n_interval_and_test() -> None:
+    told = latex.text(STUDY)
+    assert "n = 150 cases in 30 conversations" in told and r"95\% intervals" in told
+    assert "exact McNemar, after Holm" in told and r"\toprule" in told
+
+
+def test_cells_as_csv_are_whole_and_exact() -> None:
+    rows = list(csv.DictReader(io.StringIO(delimited.cells(STUDY))))
+    assert len(rows) == len(STUDY.cells)
+    for row, cell in zip(rows, STUDY.cells, strict=True):
+        assert float(row["score"]) == cell.score.value and int(row["n"]) == cell.n
+        assert row["primary"] == str(int(cell.scorer == "exact"))
+    odd = list(csv.DictReader(io.StringIO(delimited.cells(made.nasty()))))
+    assert odd[0]["score"] == "" and odd[2]["arm"] and {r["arm"] for r in odd} >= {made.BAD_TEXT}
+
+
+def test_trials_as_csv_hold_every_row() -> None:
+    rows = list(csv.DictReader(io.StringIO(delimited.trials(made.run(STUDY, ROWS)))))
+    assert [row["trial"] for row in rows] == [row.trial for row in ROWS]
+    assert [float(row["score exact"]) for row in rows] == [row.scores["exact"] for row in ROWS]
+    assert sum(int(row["gold evicted"]) for row in rows) == sum(
+        row.losses.get("evicted", 0) for row in ROWS
+    )
+
+
+def test_json_holds_everything_and_no_nan() -> None:
+    told = json.loads(plain.text(STUDY))
+    assert told["cells"][0]["score"]["value"] == STUDY.cells[0].score.value
+    assert len(told["differences"]) == len(STUDY.differences) and told["format"] == plain.FORMAT
+    assert json.loads(plain.text(made.nasty()))["cells"][0]["score"]["value"] is None
+
+
+def test_groups_stand_in_the_order_of_their_numbers() -> None:
+    assert sorted(["10", "2", "1"], key=reading.rank) == ["1", "2", "10"]
+    assert sorted(["depth 10", "depth 2"], key=reading.rank) == ["depth 2", "depth 10"]
+
+
+words = st.text(st.characters(codec="utf-8"), max_size=40)
+
+
+@given(st.lists(st.tuples(words, words, words), max_size=5), st.integers(30, 120))
+def test_any_table_keeps_its_letters_and_its_width(rows: list[tuple[str, ...]], width: int) -> None:
+    columns = (sheets.ARM, sheets.Column("n"), sheets.Column("why", numeric=False, long=True))
+    told = layout.render(sheets.Sheet("t", "t", columns, tuple(rows)), width)
+    assert "\r" not in told and "\x1b" not in told
+    kept = {c for row in rows for c in "".join(row) if c.isalnum()}
+    assert kept <= set(told)
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+def test_points_are_never_minus_zero(a: float, b: float, c: float) -> None:
+    for value in (a, b, c, a - b, -a):
+        assert wording.points(value) != "-0.0" and wording.signed(value) not in ("+0.0", "-0.0")
+
+
+def test_two_runs_are_compared_unpaired_without_rows_and_paired_with_them() -> None:
+    again = made.rows(conversations=20)
+    other = made.study(again)
+    unpaired = table.compare(STUDY, other)
+    assert "compared unpaired" in unpaired and "+0.3 [-5.4, +5.0]" in unpaired
+    better = [row._replace(scores={**row.scores, "exact": 1.0}) for row in ROWS]
+    moved = made.study(better)
+    runs = (made.run(STUDY, ROWS), made.run(moved, better))
+    paired = table.compare(STUDY, moved, runs)
+    assert "case by case" in paired and "compared unpaired" not in paired
+    change = next(c for c in changes.cells(STUDY, moved, runs) if c.arm == "no_memory")
+    assert change.paired == 150 and change.moved.value == 1.0
+
+
+def test_what_was_changed_is_listed_value_by_value() -> None:
+    other = dataclasses.replace(STUDY, manifest={**STUDY.manifest, "seed": 7})
+    rows = changes.inputs(STUDY, other).rows
+    assert rows == (("manifest.seed", "0", "7"),)
+    assert changes.inputs(STUDY, STUDY).rows == ()
+
+
+def test_square_and_add_gives_newcombes_numbers() -> None:
+    """Newcombe (1998), table II: 56/70 - 48/80, method 10: 0.0524 to 0.3339."""
+    moved = changes.unpaired(made.wilson(48, 80), made.wilson(56, 70))
+    assert moved.value == pytest.approx(0.2)
+    assert (moved.low, moved.high) == pytest.approx((0.0524, 0.3339), abs=2e-4)
