@@ -36,7 +36,7 @@ def conversation(number: int, questions: int) -> cases.Conversation:
         for k in range(max(4, questions))
     )  # fmt: skip
     asked = tuple(
-        cases.Case(f"{name}-q{k}", name, items, f"Which colour is box number {k} of shelf {number}?",
+        cases.Case(f"{name}-q{k}", name, items, f"Which colour is box {k} of shelf {number}?",
                    (COLOURS[(k + number) % len(COLOURS)],), (f"{name}/{k}",), category=k % 2)
         for k in range(questions)
     )  # fmt: skip

@@ -275,9 +275,11 @@ def start(folder: Path) -> subprocess.Popen[str]:
 
 def workers_of(process: subprocess.Popen[str]) -> list[int]:
     """The nursery of a run and its workers."""
+
     def children(pid: int) -> list[int]:
         path = Path(f"/proc/{pid}/task/{pid}/children")
         return [int(each) for each in path.read_text().split()] if path.exists() else []
+
     found = children(process.pid)
     return found + [each for one in found for each in children(one)]
 

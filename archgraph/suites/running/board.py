@@ -163,7 +163,7 @@ class Board:
             self.deaths[on] += 1
             if self.deaths[on] >= DEATHS:
                 casualty, unit = self._without(unit, lease.doing)
-        if unit.trials or unit.keep:
+        if unit.trials or (unit.keep and unit.history.id in self.later):
             self.waiting.appendleft(replace(unit, number=self._next()))
         return casualty
 

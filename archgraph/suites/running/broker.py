@@ -117,6 +117,7 @@ class Broker:
             RecordingMissing: a replay lacks the answer.
         """
         key = wanted.key
+        self._failed_then(key, wanted)
         had = self._had_or_mine(key, wanted.user)
         if had is not None:
             return Bought(Completion.from_json(had), 0.0)
@@ -127,6 +128,18 @@ class Broker:
                 self._wanted.discard(key)
                 self.asking -= 1
                 self._turn.notify_all()
+
+    def _failed_then(self, key: str, wanted: Wanted) -> None:
+        """In a replay, what failed for this user fails again, whoever else had an answer.
+
+        Raises:
+            GatewayError: as it was recorded.
+        """
+        replay = self._terms.replay
+        error = replay.failure(key, wanted.user) if replay is not None else None
+        if error is not None:
+            self._fail(key, wanted, error)
+            raise error
 
     def close(self, grace: float = 0.0) -> None:
         """Begin no more calls, and wait so many seconds for those under way."""
@@ -172,8 +185,7 @@ class Broker:
         try:
             completion = self._answer(wanted)
         except errors.GatewayError as error:
-            told = {**described, "scope": wanted.scope, "ordinal": wanted.ordinal}
-            self._ledger.fail(key, wanted.user, recording.failure(error), told)
+            self._fail(key, wanted, error)
             raise
         usage = completion.usage
         found = ledgers.Purchase(
@@ -191,9 +203,14 @@ class Broker:
             )
         return Bought(completion, usage.cost or 0.0)
 
+    def _fail(self, key: str, wanted: Wanted, error: errors.GatewayError) -> None:
+        told = {**recording.described(wanted.request), "scope": wanted.scope,
+                "ordinal": wanted.ordinal}  # fmt: skip
+        self._ledger.fail(key, wanted.user, recording.failure(error), told)
+
     def _answer(self, wanted: Wanted) -> Completion:
         if self._terms.replay is not None:
-            return self._terms.replay.answer(wanted.request, wanted.key, wanted.user)
+            return self._terms.replay.answer(wanted.request, wanted.key)
         request, options = wanted.request, dict(wanted.options)
         bounds = retrying.Bounds.of({**options, **request.options})
         if _retries_itself(request.model):

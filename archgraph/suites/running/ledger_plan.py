@@ -6,6 +6,7 @@ in one transaction.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -14,6 +15,8 @@ from typing import Any
 from archgraph import registry
 from archgraph.graph import compile as compiling
 from archgraph.graph import draw
+from archgraph.graph import plan as graphs
+from archgraph.llm import secret_options
 from archgraph.suites import plan as plans
 from archgraph.suites.datasets import base as datasets
 from archgraph.suites.scoring import run as scoring
@@ -61,8 +64,20 @@ def _arms(db: Any, plan: plans.RunPlan) -> None:
         if drawn.get(arm.name) != digest:
             db.execute(
                 "UPDATE arm SET digest = ?, drawing = ? WHERE name = ?",
-                (digest, draw.svg(arm.plan), arm.name),
+                (digest, draw.svg(_open(arm.plan)), arm.name),
             )
+
+
+def _open(plan: graphs.Plan) -> graphs.Plan:
+    """A plan without secrets: the checks let none in, but a plan may be made in Python."""
+    threads = {
+        name: dataclasses.replace(each, options={
+            key: value for key, value in each.options.items()
+            if not list(secret_options.places({key: value}))
+        })
+        for name, each in plan.threads.items()
+    }  # fmt: skip
+    return dataclasses.replace(plan, threads=threads)
 
 
 def _datasets(db: Any, plan: plans.RunPlan) -> None:

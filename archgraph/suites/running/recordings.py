@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import archgraph
 from archgraph import errors
 from archgraph.llm import base as llm
 from archgraph.llm import recording
@@ -53,16 +53,17 @@ class Recorded:
             else:
                 self._found[key] = Completion.from_json(row["completion"])
 
-    def answer(self, request: llm.Request, key: str, user: str) -> Completion:
-        """The recorded answer, or the recorded failure.
+    def failure(self, key: str, user: str) -> errors.GatewayError | None:
+        """How the model failed for a trial or history; None if it did not."""
+        found = self._failed.get((key, self.place(user))) if self._failed else None
+        return recording.failed(*found) if found else None
+
+    def answer(self, request: llm.Request, key: str) -> Completion:
+        """The recorded answer.
 
         Raises:
-            GatewayError: as it was recorded for this trial or history.
-            RecordingMissing: neither was recorded; the message names what is nearest.
+            RecordingMissing: it was not recorded; the message names what is nearest.
         """
-        failure = self._failed.get((key, self.place(user)))
-        if failure:
-            raise recording.failed(*failure)
         if key not in self._found:
             digest = recording.digest(request)
             known = sum(row["key"] == digest for row in self._rows)
@@ -106,7 +107,7 @@ def write(ledger: ledgers.Ledger, folder: str | Path) -> None:
 def manifest(found: results.Results) -> dict[str, Any]:
     """What a run was made from, and the digest of its table."""
     return {
-        "archgraph": archgraph.__version__,
+        "archgraph": metadata.version("archgraph"),
         "name": found.name,
         "suite": found.suite,
         "manifest": found.manifest,
