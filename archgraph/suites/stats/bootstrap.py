@@ -1,6 +1,6 @@
 """The bootstrap that draws whole conversations: beside the default intervals, for comparison.
 
-With ten conversations its percentile and BCa intervals cover 87 to 94 % instead of 95 % (measured;
+With ten conversations its percentile and BCa intervals cover 87 to 91 % instead of 95 % (measured;
 docs/explanation/statistics.md), so it is offered and is not the default. Knows no arm.
 """
 
