@@ -35,7 +35,9 @@ _BESIDE = 12
 """Characters on either side by which a piece of a longer item is known."""
 _STAMPED = 80
 """Characters before an item in which its time is looked for."""
-_REMEMBERED = 5_000
+_REMEMBERED = {False: 5_000, True: 50}
+"""Texts whose readings are kept; of long ones (system prompts) only a few, for memory's sake."""
+_LONG = 4_000
 _OPENS = (": ", "| ", "] ", "- ", '"', "> ")
 
 
@@ -68,7 +70,7 @@ class Items:
 
     def __init__(self, history: Sequence[cases.Item]) -> None:
         self.ids = frozenset(item.id for item in history)
-        self._known: dict[str, Reading] = {}
+        self._known: dict[bool, dict[str, Reading]] = {False: {}, True: {}}
         self._messages: dict[str, Reading] = {}
         entries: dict[str, _Entry] = {}
         for item in history:
@@ -93,24 +95,26 @@ class Items:
 
     def read(self, text: str) -> Reading:
         """The items in a text, in the order of their first appearance, each once."""
-        known = self._known.get(text)
+        long = len(text) > _LONG
+        kept = self._known[long]
+        known = kept.get(text)
         if known is None:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
+            if len(kept) >= _REMEMBERED[long]:
+                kept.clear()
             found = dict.fromkeys(self._found(text))
             if "\\" in text:
                 found |= dict.fromkeys(self._found(_ESCAPE.sub(_unescaped, text)))
-            known = self._known[text] = Reading(tuple(found), f" {scoring.normalise(text)} ")
+            known = kept[text] = Reading(tuple(found), f" {scoring.normalise(text)} ")
         return known
 
     def read_message(self, message: Mapping[str, Any]) -> Reading:
         """The same for a wire message, out of its envelope."""
         content = message.get("content")
-        if message.get("tool_calls") or not isinstance(content, str):
+        if message.get("tool_calls") or not isinstance(content, str) or len(content) > _LONG:
             return self.read(shown(message))
         known = self._messages.get(content)
         if known is None:
-            if len(self._messages) >= _REMEMBERED:
+            if len(self._messages) >= _REMEMBERED[False]:
                 self._messages.clear()
             known = self._messages[content] = self.read(unpacked(content))
         return known
