@@ -43,6 +43,15 @@ def test_equal_findings_give_equal_bytes(form: Callable[[found.Findings], str]) 
 
 
 @pytest.mark.parametrize("form", FORMATS)
+def test_half_a_character_can_be_written_to_a_file(form: Callable[[found.Findings], str]) -> None:
+    half = "half \ud83d"
+    failures = [{**STUDY.failures[0], "reason": half}]
+    cells = [dataclasses.replace(c, group=half) for c in STUDY.cells]
+    told = form(dataclasses.replace(STUDY, name=half, failures=failures, cells=cells))
+    assert told.encode("utf-8")
+
+
+@pytest.mark.parametrize("form", FORMATS)
 def test_nothing_breaks_a_format(form: Callable[[found.Findings], str]) -> None:
     for findings in (made.nasty(), made.empty(), made.study(ROWS, made.ARMS[:1])):
         told = form(findings)

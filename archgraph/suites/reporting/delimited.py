@@ -14,7 +14,7 @@ from typing import Any
 
 from archgraph.suites import findings as found
 from archgraph.suites import record, results
-from archgraph.suites.reporting import reading
+from archgraph.suites.reporting import reading, wording
 
 _BAD = ("failed", "cut", "broken")
 
@@ -74,7 +74,7 @@ def _written(header: list[str], rows: Iterable[Iterable[Any]]) -> str:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(header)
     writer.writerows([_field(each) for each in row] for row in rows)
-    return file.getvalue()
+    return wording.encodable(file.getvalue())
 
 
 def _field(value: Any) -> Any:

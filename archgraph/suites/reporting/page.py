@@ -20,7 +20,7 @@ from archgraph.suites.reporting import page_figures as figures
 from archgraph.suites.reporting import page_html as h
 from archgraph.suites.reporting import page_sections as sections
 
-BUDGET = 8_000_000
+BUDGET = 8_500_000
 """Bytes for the trials in a page."""
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src {script}; base-uri 'none'; "

@@ -63,10 +63,11 @@ def by_group(findings: found.Findings, dataset: str, axis: str) -> str:
               for arm in arms]  # fmt: skip
     if not any(v and math.isfinite(v.value) for each in series for v in each.values):
         return ""
-    words = f"{scorer} on {dataset} by {axis}, in points, for {wording.listed(arms)}"
-    caption = (f"{scorer} on {dataset} by {axis}, in points of 100; bars are "
+    called = reading.axis_name(findings, dataset, axis)
+    words = f"{scorer} on {dataset} by {called}, in points, for {wording.listed(arms)}"
+    caption = (f"{scorer} on {dataset} by {called}, in points of 100; bars are "
                f"{sheets.intervals(c.score for c in cells)}; {_sizes(cells)}.{left}")  # fmt: skip
-    return _twice(lambda width: plots.lines(series, names, axis, words, width), caption)
+    return _twice(lambda width: plots.lines(series, names, called, words, width), caption)
 
 
 def _sizes(cells: Sequence[found.Cell]) -> str:

@@ -36,7 +36,7 @@ class Packed:
 
 
 def pack(
-    run: results.Results, told: Told | None, which: Details = "all", budget: int = 8_000_000
+    run: results.Results, told: Told | None, which: Details = "all", budget: int = 8_500_000
 ) -> Packed:
     """Pack the trials of a run.
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from archgraph.suites import findings as found
+from archgraph.suites.reporting import wording
 
 FORMAT = 1
 """Rises when a field changes its meaning or goes."""
@@ -20,7 +21,8 @@ def text(findings: found.Findings) -> str:
     del whole["drawings"]
     for cost in whole["costs"]:
         del cost["times"]
-    return json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    told = json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False)
+    return wording.encodable(told) + "\n"
 
 
 def _plain(value: Any) -> Any:

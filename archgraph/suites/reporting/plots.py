@@ -195,7 +195,7 @@ def _cost_scale(spots: Sequence[Spot], frame: _Frame) -> tuple[marks.Scale, list
     if low > 0 and high / low > 20:
         low, high = low / 1.6, high * 1.6
         scale = marks.Scale(low, high, frame.left, frame.right, log=True)
-        return scale, marks.log_ticks(low, high)
+        return scale, marks.log_ticks(low, high, int((frame.right - frame.left) / 60))
     high = high * 1.15 or 1.0
     return marks.Scale(0, high, frame.left, frame.right), marks.ticks(0, high)
 

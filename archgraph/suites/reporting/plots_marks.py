@@ -59,11 +59,11 @@ def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     return [round((first + i) * step, 10) for i in range(count + 1)]
 
 
-def log_ticks(low: float, high: float) -> list[float]:
-    """The numbers 1, 2, 5 of each power of ten from `low` to `high`."""
+def log_ticks(low: float, high: float, most: int = 9) -> list[float]:
+    """The numbers 1, 2, 5 of each power of ten from `low` to `high`, or only the powers."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     there = [m * 10.0**p for p in powers for m in (1, 2, 5) if low <= m * 10.0**p <= high]
-    return there if len(there) <= 7 else [t for t in there if f"{t:e}".startswith("1")]
+    return there if len(there) <= most else [t for t in there if f"{t:e}".startswith("1")]
 
 
 def wide(words: str, size: float = 12) -> float:

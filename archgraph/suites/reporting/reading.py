@@ -55,6 +55,15 @@ def axes(findings: found.Findings, dataset: str, scorer: str) -> list[str]:
     )  # fmt: skip
 
 
+def axis_name(findings: found.Findings, dataset: str, axis: str) -> str:
+    """What an axis is called: the categories of some datasets have a name of their own."""
+    kind = str(about(findings, dataset).get("type", ""))
+    return _CATEGORIES.get(kind, axis) if axis == "category" else axis
+
+
+_CATEGORIES = {"nested_kv": "depth"}
+
+
 def groups(findings: found.Findings, dataset: str, scorer: str, axis: str) -> list[str]:
     """The groups of an axis in reading order: numbers by value, words by name."""
     there = unique(c.group for c in slices(findings, dataset, scorer, axis))

@@ -122,7 +122,7 @@ def intervals(all_of: Iterable[found.Interval]) -> str:
     there = list(all_of)
     levels = reading.unique(f"{100 * each.level:g}%" for each in there)
     methods = reading.unique(each.method for each in there if each.method)
-    named = f" ({', '.join(methods)})" if methods else ""
+    named = f" ({'; '.join(methods)})" if methods else ""
     return f"{' and '.join(levels) or '95%'} intervals{named}"
 
 

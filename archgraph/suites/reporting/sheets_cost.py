@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 from archgraph.suites import findings as found
 from archgraph.suites import record
-from archgraph.suites.reporting import reading, wording
-from archgraph.suites.reporting.sheets import ARM, Column, Sheet
+from archgraph.suites.reporting import reading, sheets, wording
 
 _WRITERS: dict[str, tuple[str, Callable[[float], str]]] = {
     "prompt_tokens": ("tokens in", wording.amount),
@@ -23,13 +22,13 @@ _WRITERS: dict[str, tuple[str, Callable[[float], str]]] = {
 }
 
 
-def costs(findings: found.Findings, dataset: str) -> Sheet:
+def costs(findings: found.Findings, dataset: str) -> sheets.Sheet:
     """Means per question, and what the ingests took."""
     there = [c for c in findings.costs if c.dataset == dataset]
     shown = [name for name in _WRITERS if any(c.metrics.get(name) for c in there)]
     spent = [n for n in ("prompt_tokens", "calls", "cost") if any(c.ingest.get(n) for c in there)]
-    columns = [ARM, *(Column(_WRITERS[name][0]) for name in shown)]
-    columns += [Column(f"ingest {_WRITERS[name][0]}") for name in spent]
+    columns = [sheets.ARM, *(sheets.Column(_WRITERS[name][0]) for name in shown)]
+    columns += [sheets.Column(f"ingest {_WRITERS[name][0]}") for name in spent]
     rows = []
     for each in there:
         values = [_written(name, each.metrics.get(name)) for name in shown]
@@ -38,7 +37,9 @@ def costs(findings: found.Findings, dataset: str) -> Sheet:
     notes = ["Means per question; ingest: totals over all histories. cost: as if every arm had "
              "bought its calls alone; paid: what was really bought. prefix kept: the mean share of "
              "a prompt that repeats the request before."]  # fmt: skip
-    return Sheet(f"costs-{dataset}", f"{dataset}: cost", tuple(columns), tuple(rows), tuple(notes))
+    return sheets.Sheet(
+        f"costs-{dataset}", f"{dataset}: cost", tuple(columns), tuple(rows), tuple(notes)
+    )
 
 
 def _written(name: str, value: float | None) -> str:
@@ -52,7 +53,7 @@ def parts(findings: found.Findings, dataset: str) -> list[str]:
     return [p for p in named if p != "total" and any(sum(c.times.get(p, ())) for c in there)]
 
 
-def timing(findings: found.Findings, dataset: str) -> Sheet:
+def timing(findings: found.Findings, dataset: str) -> sheets.Sheet:
     """Wall time by part, p50 and p95 per question."""
     there = [c for c in findings.costs if c.dataset == dataset]
     shown = parts(findings, dataset)
@@ -64,5 +65,5 @@ def timing(findings: found.Findings, dataset: str) -> Sheet:
     )  # fmt: skip
     note = ("p50 / p95 per question, on the machine of this run. Percentiles of parts do not add "
             "up to the percentile of the whole.")  # fmt: skip
-    columns = (ARM, *(Column(p) for p in shown))
-    return Sheet(f"timing-{dataset}", f"{dataset}: wall time", columns, rows, (note,))
+    columns = (sheets.ARM, *(sheets.Column(p) for p in shown))
+    return sheets.Sheet(f"timing-{dataset}", f"{dataset}: wall time", columns, rows, (note,))

@@ -102,6 +102,11 @@ def tally(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{n:,} {name}" for name, n in counts.items() if n)
 
 
+def encodable(text: str) -> str:
+    """A text that any file can take: half a character, which a model may write, is a mark."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def listed(words: list[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     if len(words) < 2:

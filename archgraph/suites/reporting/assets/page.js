@@ -297,7 +297,7 @@
     const body = make("div", { css: "body" });
     const node = make("details", { css: "step" }, make("summary", null,
       make("b", null, `${number + 1}. ${step.thread}`), make("span", { css: "small" },
-        `${step.kind === "step" ? "" : `${step.kind}, `}${step.window.length} messages, ${whole(step.window_tokens)} tokens`),
+        `${step.kind === "step" ? "" : `${step.kind}, `}${step.window.length} messages, ${whole(step.window_tokens || step.prompt_tokens)} tokens`),
       make("span", { css: "small calls" }), step.status && !["ok", "done"].includes(step.status) ? make("span", { css: "small" }, `${step.status} ${step.reason}`) : null), body);
     text(step.calls).then((calls) => {
       node.querySelector(".calls").textContent = calls.map((call) => `${call.tool}${call.ok ? "" : " (refused)"}`).join(", ");
@@ -324,7 +324,7 @@
     return [
       make("h4", null, `Context window: ${step.window.length} messages, ${whole(step.prompt_tokens)} tokens sent to ${step.model}`),
       ...pieces.flat(),
-      make("h4", null, "Reply"), messageOf({ role: "assistant", ...reply }, needles),
+      make("h4", null, "Reply"), replyOf(reply, calls.length, needles),
       ...calls.length ? [make("h4", null, "Tool calls")] : [], ...calls.map((call) => callOf(call, needles)),
       make("p", { css: "small" }, `Tools offered: ${tools.join(", ") || "none"}. ${whole(step.completion_tokens)} tokens out, ${whole(step.cached_tokens)} cached, ${Math.round(100 * step.prefix)}% of the prompt as before.${times ? ` ${times}.` : ""}`),
     ];
@@ -339,12 +339,25 @@
   function messageOf(message, needles) {
     const content = typeof message.content === "string" ? message.content
       : message.content == null ? "" : JSON.stringify(message.content, null, 1);
-    const calls = (message.tool_calls ?? []).map((call) => `${call.function?.name ?? call.name}(${call.function?.arguments ?? call.arguments ?? ""})`);
-    const rest = Object.keys(message).filter((key) => !["role", "content", "tool_calls", "name", "tool_call_id", "text", "reasoning"].includes(key));
-    const told = [message.reasoning ? `[reasoning] ${message.reasoning}` : "", content || message.text || "", ...calls,
+    const calls = (message.tool_calls ?? []).map(worded);
+    const rest = Object.keys(message).filter((key) => !["role", "content", "tool_calls", "name", "tool_call_id"].includes(key));
+    const told = [content, ...calls,
       ...rest.filter((key) => message[key] != null && message[key] !== "" && !(Array.isArray(message[key]) && !message[key].length)).map((key) => `${key}: ${JSON.stringify(message[key])}`)].filter(Boolean).join("\n");
     return make("div", { css: "message" }, make("div", { css: "role" }, message.role ?? "", message.name ? ` ${message.name}` : ""),
       make("pre", null, marked(told || "(empty)", needles)));
+  }
+
+  /* A tool call as the chat API writes it, or as a list of id, name and arguments. */
+  function worded(call) {
+    const [name, told] = Array.isArray(call) ? call.slice(1) : [call.function?.name ?? call.name, call.function?.arguments ?? call.arguments];
+    return `${name}(${told ?? ""})`;
+  }
+
+  function replyOf(reply, called, needles) {
+    const words = [reply.reasoning ? `[reasoning] ${reply.reasoning}` : "", reply.text ?? reply.content ?? ""].filter(Boolean);
+    const asks = called ? [] : (reply.tool_calls ?? []).map(worded);
+    const told = [...words, ...asks].join("\n") || (called ? "(no text, only the tool calls below)" : "(empty)");
+    return make("div", { css: "message" }, make("div", { css: "role" }, "assistant"), make("pre", null, marked(told, needles)));
   }
 
   function callOf(call, needles) {
@@ -406,21 +419,37 @@
       ["Tokens", whole(rows[side].tokens)], ["Steps", told ? String(told.steps.length) : "not in this page"]]));
     const grid = make("div", { css: "pair" }, picks, sides);
     if (a && b) {
-      const differ = first(a, b);
-      for (let n = 0; n < Math.max(a.steps.length, b.steps.length); n++) {
-        if (n === differ) grid.append(make("div", { css: "across" }, n ? `The same replies and calls up to step ${n}; here they part.` : "They part at the first step: another reply, or other calls."));
-        grid.append(...[a, b].map((told) => told.steps[n] ? stepOf(told, told.steps[n], n, false) : make("div", { css: "small" }, "(no such step)")));
+      const rounds = [a, b].map(inRounds);
+      const differ = await first(...rounds);
+      for (let n = 0; n < Math.max(...rounds.map((each) => each.length)); n++) {
+        if (n === differ) grid.append(make("div", { css: "across" }, n ? "The same replies and calls up to here; now they part." : "They part at the first step: another reply, or other calls."));
+        grid.append(...[a, b].map((told, side) => make("div", null, rounds[side][n]
+          ? rounds[side][n].map((step) => stepOf(told, step, told.steps.indexOf(step), false)) : make("p", { css: "small" }, "(no more steps)"))));
       }
     }
-    show(rows[0].question || rows[0].case, crumbs([["Report", "#trials"], ["Trials", address("trials", { q: rows[0].case })]]),
-      facts([["Right", (a ?? b)?.case.answers.join(" | ")], ["Case", rows[0].case]]), grid);
+    show(`${rows[0].arm} and ${rows[1].arm} on ${rows[0].case}`, crumbs([["Report", "#trials"], ["Trials", address("trials", { q: rows[0].case })]]),
+      facts([["Question", rows[0].question], ["Right", (a ?? b)?.case.answers?.join(" | ")]]), grid);
   }
 
-  /* The first step at which what was said or done is not the same. */
-  function first(a, b) {
-    for (let n = 0; n < Math.max(a.steps.length, b.steps.length); n++) {
-      const [one, other] = [a.steps[n], b.steps[n]];
-      if (!one || !other || one.reply !== other.reply || one.calls !== other.calls || one.thread !== other.thread) return n;
+  /* Steps that stand in one row: a step of a thread with what went before it, such as evictions. */
+  function inRounds(told) {
+    const rounds = [];
+    let open = [];
+    for (const step of told.steps) {
+      open.push(step);
+      if (step.kind === "step") { rounds.push(open); open = []; }
+    }
+    return open.length ? [...rounds, open] : rounds;
+  }
+
+  /* The first row in which what was said or done is not the same. */
+  async function first(left, right) {
+    const told = (round) => Promise.all((round ?? []).filter((step) => step.kind === "step").map(async (step) => {
+      const reply = await text(step.reply);
+      return [step.thread, reply.text ?? reply.content ?? "", (reply.tool_calls ?? []).map(worded), await text(step.calls)];
+    }));
+    for (let n = 0; n < Math.max(left.length, right.length); n++) {
+      if (JSON.stringify(await told(left[n])) !== JSON.stringify(await told(right[n]))) return n;
     }
     return -1;
   }
