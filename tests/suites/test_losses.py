@@ -274,6 +274,21 @@ def test_a_newer_fact_of_the_same_key_overwrites_it(tmp_path: Path, rule: str) -
     assert fate(outcome) == losses.OVERWRITTEN
 
 
+def test_a_write_of_the_question_itself_can_overwrite_it(tmp_path: Path) -> None:
+    plan = small.architecture(tmp_path, KEYED.replace("RULE", "replace") + WITH_TOOLS)
+
+    def rule(request: llm.Request) -> Any:
+        last = small.last(request)
+        if last == FACT:
+            return call("note", content="Ana lives in Oslo.", about="Ana")
+        if last == small.QUESTION:
+            return call("note", content="The user asks for Ana.", about="Ana")
+        return "I do not know."
+
+    outcome = small.ask(plan, rule, talk(2), mode="converse")
+    assert fate(outcome) == losses.OVERWRITTEN
+
+
 # evicted -----------------------------------------------------------------------------------------
 
 DROP = """

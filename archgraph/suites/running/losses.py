@@ -99,17 +99,15 @@ def _first_seen(view: observing.View) -> dict[str, str]:
 class _Search:
     """Looks for gold items in the records of a fork."""
 
-    def __init__(self, view: observing.View, rows: Sequence[past.Row]) -> None:
-        self.view, self.rows = view, rows
+    def __init__(self, view: observing.View, present: past.Present) -> None:
+        self.view, self.present = view, present
         self.fork: agents.Agent = view.seen.fork
         self.answers = observing.answers(view.seen.case)
         threads = [row.thread for row in view.rows if row.turn == view.seen.turn.id]
         self.access = access.access(self.fork.plan, threads)
         opened = journal.turns(self.fork.db, "id = ?", (view.seen.turn.id,))
         self.before = opened[0].born if opened else self.fork.db.version
-        self._saying = [
-            row for row in rows if row.kind != "user" and self._says(row.reading.normal)
-        ]  # no message of the history
+        self._saying = present.saying(self.answers)
         self._evictions: dict[int, journal.StepRow] | None = None
 
     def derived(self, id: str) -> str:
@@ -128,7 +126,7 @@ class _Search:
 
     def fate(self, id: str) -> Fate:
         """The class of loss of an item that did not reach a window, and why."""
-        verbatim = [row for row in self.rows if id in row.reading.items and row.born < self.before]
+        verbatim = [row for row in self.present.holding(id) if row.born < self.before]
         made = [row for row in self._made_of(id) if row.born < self.before]
         held = [row for row in (*verbatim, *made) if row.store in self.access.reached]
         held = list({row.seq: row for row in held}.values())
@@ -160,7 +158,7 @@ class _Search:
         """
         if not self._saying:
             return []
-        begun = min((row.born for row in self.rows if id in row.reading.items), default=0)
+        begun = min((row.born for row in self.present.holding(id)), default=0)
         saying = self._saying
         early = {(row.store, row.id) for row in saying if row.born < begun}
         return [r for r in saying if r.born >= begun and (r.store, r.id) not in early]
@@ -242,7 +240,9 @@ class _Search:
         capacity = queue.options.capacity
         if not capacity:
             return True
-        newer = sum(r.store == row.store and r.seq > row.seq and self._reads(r) for r in self.rows)
+        newer = sum(
+            r.store == row.store and r.seq > row.seq and self._reads(r) for r in self.present.rows
+        )
         return bool(newer < capacity)
 
     # Is it there, and was not found?
@@ -273,7 +273,7 @@ class _Search:
         elif row.died is None and row.status != "active":
             yield self._set_aside(row)
         elif row.died is not None:
-            follower = past.successor(row, self.rows)
+            follower = self.present.successor(row)
             if follower is None:
                 yield self._removed(row)
             elif follower.seq not in {each.seq for each in held}:
@@ -322,7 +322,7 @@ class _Search:
     def _consumed(self, verbatim: Sequence[past.Row]) -> Fate | None:
         """A record that was made of the item and does not say the answer."""
         ids = {row.id for row in verbatim}
-        for row in self.rows:
+        for row in self.present.rows:
             if ids & set(row.derived_from):
                 if row.store in self.access.reached and row.born < self.before:
                     return SUMMARISED, f"what {row.store} made of it lacks it"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,19 +49,25 @@ class Past:
 
     def __init__(self, agent: agents.Agent, known: items.Items) -> None:
         self._items = known
-        self._rows = {row.seq: row for row in self._read(agent.db, 0)}
-        self._upto = max(self._rows, default=0)
+        self._rows = list(self._read(agent.db, 0))
+        self._places = {row.seq: place for place, row in enumerate(self._rows)}
+        self._upto = max(self._places, default=0)
         self._version = agent.db.version
+        self._holding: dict[str, list[int]] = {}
+        for place, row in enumerate(self._rows):
+            for id in row.reading.items:
+                self._holding.setdefault(id, []).append(place)
 
-    def of(self, fork: agents.Agent) -> list[Row]:
-        """All rows as they are in a fork, oldest first."""
+    def of(self, fork: agents.Agent) -> Present:
+        """All rows as they are in a fork."""
+        rows = list(self._rows)
         sql = "SELECT seq, died FROM record WHERE died > ? AND seq <= ?"
-        died = dict(fork.db.all(sql, (self._version, self._upto)))
-        rows = [
-            dataclasses.replace(row, died=died[seq]) if seq in died else row
-            for seq, row in self._rows.items()
-        ]
-        return [*rows, *self._read(fork.db, self._upto)]
+        for seq, died in fork.db.all(sql, (self._version, self._upto)):
+            place = self._places.get(seq)
+            if place is not None:
+                rows[place] = dataclasses.replace(rows[place], died=died)
+        new = list(self._read(fork.db, self._upto))
+        return Present([*rows, *new], len(rows), self._holding)
 
     def _read(self, db: database.Database, after: int) -> Iterator[Row]:
         for found in db.all(f"SELECT {_COLUMNS} FROM record WHERE seq > ? ORDER BY seq", (after,)):
@@ -81,9 +87,30 @@ class Past:
             )  # fmt: skip
 
 
-def successor(row: Row, rows: Sequence[Row]) -> Row | None:
-    """The form that took the place of a row; None if the record was removed, or lives."""
-    if row.died is None:
-        return None
-    same = (each for each in rows if each.id == row.id and each.store == row.store)
-    return next((each for each in same if each.born == row.died), None)
+@dataclass(frozen=True, slots=True)
+class Present:
+    """The rows of a fork, oldest first; the first `known` of them it has from its agent."""
+
+    rows: Sequence[Row]
+    known: int
+    places: Mapping[str, Sequence[int]]
+
+    def holding(self, id: str) -> list[Row]:
+        """The rows in which an item stands verbatim."""
+        found = [self.rows[place] for place in self.places.get(id, ())]
+        return [*found, *(row for row in self.rows[self.known :] if id in row.reading.items)]
+
+    def saying(self, answers: Iterable[str]) -> list[Row]:
+        """The rows that contain one of some normalised texts and are no messages of a user."""
+        found: dict[int, Row] = {}
+        for answer in answers:
+            some = (row for row in self.rows if answer in row.reading.normal)
+            found |= {row.seq: row for row in some if row.kind != "user"}
+        return [found[seq] for seq in sorted(found)]
+
+    def successor(self, row: Row) -> Row | None:
+        """The form that took the place of a row; None if the record was removed, or lives."""
+        if row.died is None:
+            return None
+        same = (each for each in self.rows if each.id == row.id and each.store == row.store)
+        return next((each for each in same if each.born == row.died), None)
