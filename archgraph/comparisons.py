@@ -182,12 +182,15 @@ def page(
     """The HTML report of a run, with what its trials did."""
     from archgraph.suites import record
     from archgraph.suites.reporting import page
-    from archgraph.suites.running import ledger
+    from archgraph.suites.running import ledger, losses
 
+    primary = {row.trial: row.scores.get(rows.primary.get(row.dataset, "")) for row in rows.rows}
     with ledger.Ledger.open(folder, readonly=True) as held:
 
         def told(trial: str) -> dict[str, Any]:
-            return {**held.outcome(trial), "case": record.plain(held.case(trial))}
+            case = held.case(trial)
+            done = losses.with_score(record.outcome(held.outcome(trial), case), primary[trial])
+            return {**record.plain(done), "case": record.plain(case)}
 
         return page.html(shown, rows, told, which=which)
 

@@ -56,7 +56,10 @@ def _rows(db: Any) -> list[rows_of.Row]:
         judge_seed, status, reason, numbers FROM trial
         WHERE place IS NOT NULL AND state = 2 ORDER BY place"""
     ).fetchall()
-    made, losses, unpack = tuple.__new__, rows.losses, rows.scores
+    made, losses, unpack, judged = tuple.__new__, rows.losses, rows.scores, rows.judged
+    bodies = _bodies(db, "scorer")
+    primary = {name: scorer for scorer, each in bodies.items() for name in each["primary_of"]}
+    deciding = {n: primary.get(name, "") for n, name in sets.items()}
     metrics, times = rows.Metrics, rows.Times
     if paid:
         fetched = [(*each[:-1], rows.with_paid(each[-1], paid.get(each[0], 0.0)))
@@ -69,7 +72,8 @@ def _rows(db: Any) -> list[rows_of.Row]:
                   for n, name in scorers.items()}  # fmt: skip
         found.append(made(rows_of.Row, (
             id, arms[arm], sets[dataset], case, cluster, category, one, two, three, status, why,
-            scores, metrics(data), losses(data), times(data),
+            scores, metrics(data), judged(losses(data), scores.get(deciding[dataset])),
+            times(data),
         )))  # fmt: skip
     return found
 

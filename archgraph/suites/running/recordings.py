@@ -159,12 +159,16 @@ def _mismatches(ledger: ledgers.Ledger, found: results.Results) -> Iterator[str]
                if not made.judged]  # fmt: skip
     for row in found.rows:
         place = f"{row.arm}/{row.dataset}/{row.case} ({row.trial[:12]})"
+        primary = row.scores.get(found.primary.get(row.dataset, ""))
         try:
             outcome = record.outcome(ledger.outcome(row.trial), ledger.case(row.trial))
         except Exception as error:  # a damaged row may break anywhere; the others are still told
             yield f"{place}: what it kept cannot be read: {errors.inside(error)}"
             continue
         yield from _row_mismatches(place, row, outcome, scorers)
+        again = rows.judged(rows.losses(rows.packed(rows.numbers(outcome), [])), primary)
+        if dict(row.losses) != again:
+            yield f"{place}: losses are {dict(row.losses)}, derived {again}"
 
 
 def _row_mismatches(
@@ -176,8 +180,6 @@ def _row_mismatches(
     for name, value in rows.Metrics(again).items():
         if name != "paid" and value != row.metrics[name]:
             yield f"{place}: {name} is {row.metrics[name]:g}, derived {value:g}"
-    if dict(row.losses) != rows.losses(again):
-        yield f"{place}: losses are {dict(row.losses)}, derived {rows.losses(again)}"
     for name, score in scoring.score_all(outcome, row.dataset, scorers, _nobody).items():
         derived = None if score is None else score.value
         if row.scores.get(name) != derived:

@@ -6,6 +6,7 @@ of the names below. Called by `worker`, `ledger` and `reading`.
 
 from __future__ import annotations
 
+import functools
 import math
 import struct
 from collections.abc import Iterator, Mapping
@@ -70,7 +71,12 @@ def with_paid(data: bytes, paid: float) -> bytes:
 
 def scores(data: bytes) -> tuple[float, ...]:
     """The packed scores, by the number of their scorer."""
-    return struct.unpack_from(f"<{len(data) // 8 - _FIXED}d", data, _FIXED * 8)
+    return _tail(len(data)).unpack_from(data, _FIXED * 8)
+
+
+@functools.cache
+def _tail(size: int) -> struct.Struct:
+    return struct.Struct(f"<{size // 8 - _FIXED}d")
 
 
 class _Packed(Mapping[str, float]):
@@ -118,6 +124,7 @@ _COUNTS = struct.Struct(f"<{len(FATES)}d")
 _COUNTS_AT = 8 * len(results.METRICS)
 _NO_COUNTS = bytes(_COUNTS.size)
 _NONE: dict[str, int] = {}
+_RIGHT = 0.5
 
 
 def losses(data: bytes) -> dict[str, int]:
@@ -126,3 +133,13 @@ def losses(data: bytes) -> dict[str, int]:
         return _NONE
     counts = _COUNTS.unpack_from(data, _COUNTS_AT)
     return {fate: int(count) for fate, count in zip(FATES, counts, strict=True) if count}
+
+
+def judged(losses: dict[str, int], score: float | None) -> dict[str, int]:
+    """The fates of a trial's gold once its primary score is known; see `losses.with_score`.
+
+    Not kept in the ledger: which scorer is primary may change without a trial being done again.
+    """
+    if score is None or score >= _RIGHT or len(losses) != 1 or record.REACHED not in losses:
+        return losses
+    return {record.LOSSES[-1]: losses[record.REACHED]}
