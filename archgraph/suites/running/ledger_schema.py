@@ -47,6 +47,7 @@ CREATE TABLE trial(n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, history INTEG
     status TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '', numbers BLOB,
     parts TEXT NOT NULL DEFAULT '{}');
 CREATE INDEX trial_history ON trial(history);
+CREATE INDEX trial_place ON trial(place) WHERE place IS NOT NULL;
 CREATE TABLE score(trial INTEGER NOT NULL, scorer INTEGER NOT NULL, value REAL,
     note TEXT NOT NULL DEFAULT '', details TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (trial, scorer)) WITHOUT ROWID;
