@@ -311,8 +311,7 @@ def _ablations(
     """Within each dataset, what costs most to remove first."""
     order = list(given.datasets)
     made = [
-        findings.Ablation(str(given.arms[pair.arm]["ablated"]), compared[pair])
-        for pair in dict.fromkeys(pairs)
+        findings.Ablation(str(given.arms[pair.arm]["ablated"]), compared[pair]) for pair in pairs
     ]
 
     def rank(each: findings.Ablation) -> tuple[int, float, str, str]:

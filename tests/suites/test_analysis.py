@@ -11,7 +11,13 @@ import numpy as np
 import pytest
 
 from archgraph import clock, errors
-from archgraph.suites import analysis, findings, results
+from archgraph.suites import (
+    analysis,
+    analysis_rows,
+    analysis_verdicts,
+    findings,
+    results,
+)
 from archgraph.suites.stats import intervals, paired
 from tests.suites import made
 
@@ -128,6 +134,48 @@ def test_holm_counts_the_family_that_the_suite_names() -> None:
         min(1.0, 4 * least.p)
     )
     assert "on jobs" in by_dataset.differences[-1].sentence
+
+
+def family(pairs: str, others: int) -> findings.Difference:
+    """`new` against `old` where so many more arms, like `old` itself, are compared as well."""
+    given = binary(pairs)
+    more = [row._replace(arm=f"more {n}", trial=f"{n} {row.trial}")
+            for n in range(others) for row in given.rows if row.arm == "old"]  # fmt: skip
+    return difference(analysis.analyse(made.results_of([*given.rows, *more])), "new")
+
+
+def test_what_one_comparison_may_claim_a_family_may_not() -> None:
+    pairs = "w" * 12 + "l" * 3 + "b" * 20
+    assert family(pairs, 0).verdict == findings.A_BETTER
+    many = family(pairs, 3)
+    assert many.difference.low > 0
+    assert many.p < 0.05 < many.adjusted
+    assert many.verdict == findings.INCONCLUSIVE
+
+
+def test_equivalence_too_is_harder_to_claim_in_a_family() -> None:
+    pairs = "w" * 2 + "l" * 2 + "b" * 78
+    assert family(pairs, 0).verdict == findings.EQUIVALENT
+    assert family(pairs, 20).verdict == findings.INCONCLUSIVE
+
+
+def test_what_would_decide_counts_the_family() -> None:
+    pairs = "w" * 10 + "l" * 5 + "b" * 20
+    alone, many = family(pairs, 0), family(pairs, 9)
+    assert alone.needed < many.needed
+    assert alone.detectable < many.detectable
+
+
+def test_mcnemars_test_is_named_only_where_scores_are_nought_and_one() -> None:
+    rows = [made.row(arm, f"{n:02}", float((n + seed * (arm == "new")) % 3 > 0), ingest_seed=seed)
+            for arm in ("old", "new") for n in range(30) for seed in range(2)]  # fmt: skip
+    assert difference(analysis.analyse(made.results_of(rows)), "new").test == "sign flips of cases"
+
+
+def test_a_trial_that_was_cut_before_it_replied_is_wrong() -> None:
+    rows = [made.row("old", "a", 1.0), made.row("new", "a", None, status="cut")]
+    found = analysis.analyse(made.results_of(rows))
+    assert [(c.arm, c.score.value) for c in found.cells] == [("old", 1.0), ("new", 0.0)]
 
 
 def test_trials_that_broke_or_failed_are_wrong_and_counted() -> None:
@@ -313,6 +361,13 @@ def test_an_arm_against_itself_is_rarely_claimed_to_differ(by: Any) -> None:
     given = made.run({"old": 0.6, "new": 0.9}, conversations=40, repeats=4)
     assert analysis.false_claims(given, "old", by=by) <= 0.08
     assert 0 < analysis.false_claims(given, "old", "new", by=by) <= 0.08
+
+
+def test_an_arm_against_itself_is_half_of_its_seeds_against_the_other() -> None:
+    rows = [made.row("old", "a", float(seed == 3), ingest_seed=seed) for seed in range(4)]
+    columns = analysis_rows.columns(made.results_of(rows))
+    pair = analysis_verdicts.Pair("old", "old", "talks", "right")
+    assert analysis_verdicts.gaps(columns, pair).tolist() == [0.5]
 
 
 def test_findings_are_json_without_numbers_that_json_lacks() -> None:

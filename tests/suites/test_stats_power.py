@@ -87,6 +87,13 @@ def test_needed_is_more_than_there_are_and_the_same_for_either_side(
     assert found == power.needed(-gap, error, count)
 
 
+def test_needed_may_be_for_equivalence() -> None:
+    """A difference of a tenth of a point would take ever so many conversations to claim."""
+    found = power.needed(0.001, 0.03, 20, margin=0.05)
+    assert 20 < found < 100
+    assert power.needed(0.001, 0.03, 20, margin=0.0) > 10_000
+
+
 def test_equal_arms_need_conversations_for_equivalence() -> None:
     found = power.needed(0.0, 0.0, 10, margin=0.05)
     assert intervals.difference(np.zeros(found), np.arange(found), 0.9).high <= 0.05
