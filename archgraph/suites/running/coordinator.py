@@ -32,6 +32,8 @@ from archgraph.suites.running import ledger as ledgers
 
 COMPLETE, STOPPED, INTERRUPTED = "complete", "stopped", "interrupted"
 
+Progress = progress.Progress
+
 _TICK = 0.1
 """Seconds between two looks at workers and limits."""
 
