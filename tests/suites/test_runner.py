@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import select
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -291,8 +293,6 @@ def gone(pids: list[int]) -> bool:
             handle = os.pidfd_open(pid)
         except ProcessLookupError:
             continue
-        import select
-
         ended, _, _ = select.select([handle], [], [], 20)
         os.close(handle)
         if not ended:
@@ -300,10 +300,19 @@ def gone(pids: list[int]) -> bool:
     return True
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    """The table of an undisturbed run of `PROGRAM`'s plan."""
+    folder = tmp_path_factory.mktemp("whole")
+    made = made_plans.plan_of({"one": "offline/extractive"}, questions=27)
+    coordinator.run(made, folder, HERE)
+    return made_plans.table(folder)
+
+
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux")
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_is_ended_leaves_no_workers_and_goes_on(
-    tmp_path: Path, kind: signal.Signals
+    tmp_path: Path, kind: signal.Signals, whole: list[Any]
 ) -> None:
     process = start(tmp_path / "run")
     assert process.stdout is not None
@@ -317,11 +326,10 @@ def test_a_run_that_is_ended_leaves_no_workers_and_goes_on(
     assert gone(pids)
     if kind == signal.SIGINT:
         assert code == 0 and "END interrupted" in rest
-    made = made_plans.plan_of({"one": "offline/extractive"}, questions=27, faults=made_plans.slow())
-    end = coordinator.run(made, tmp_path / "run", coordinator.Options(workers=2))
+    made = made_plans.plan_of({"one": "offline/extractive"}, questions=27)
+    end = coordinator.run(made, tmp_path / "run", HERE)
     assert end.state == "complete" and 0 < end.executed < 54
-    coordinator.run(made, tmp_path / "whole", coordinator.Options(workers=2))
-    assert made_plans.table(tmp_path / "run") == made_plans.table(tmp_path / "whole")
+    assert made_plans.table(tmp_path / "run") == whole
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux")
