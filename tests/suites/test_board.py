@@ -38,6 +38,22 @@ def test_what_was_ingested_before_is_not_ingested_again() -> None:
     assert (lost.ends, lost.reason, len(lost.trials)) == ("broken", "why", 30)
 
 
+def test_what_is_committed_is_not_handed_out_again() -> None:
+    made = made_plans.plan_of({"one": "offline/extractive"}, talks=2, questions=3)
+    work = board.Board.of(made.histories, made.trials, {}, 1)
+    for left in (2, 1):
+        unit = work.take(1.0)
+        assert unit is not None
+        work.committed(unit.number, unit.trials[0].id)
+        assert work.lost(unit.number, died=False) is None
+        assert [len(each.trials) for each in work.waiting] == [left, 3]
+    unit = work.take(1.0)
+    assert unit is not None
+    work.committed(unit.number, unit.trials[0].id)
+    work.lost(unit.number, died=False)
+    assert [each.history for each in work.waiting] == [made.histories[1]]
+
+
 def test_an_ingest_that_kills_twice_takes_its_questions_along() -> None:
     made = made_plans.plan_of({"one": "offline/extractive"}, talks=1, questions=60)
     work = board.Board.of(made.histories, made.trials, {}, 1)

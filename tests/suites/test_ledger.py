@@ -70,6 +70,7 @@ def test_what_crashed_uncommitted_is_open_again(tmp_path: Path) -> None:
         kept.begin(made)
         assert kept.open_trials() == [each.id for each in made.trials]
         assert kept.trials()[0]["attempts"] == 1
+        assert kept._db.execute("SELECT count(*) FROM trial WHERE state != 0").fetchone()[0] == 0
 
 
 def test_an_outcome_comes_back_exactly(tmp_path: Path) -> None:
@@ -118,7 +119,8 @@ def test_a_case_comes_back_exactly(tmp_path: Path) -> None:
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False)
-    | st.text(st.characters(exclude_categories=())) | st.just(LONG) | st.just("\x00" + LONG),
+    | st.text(st.characters(exclude_categories=())) | st.just(LONG)
+    | st.sampled_from(["\x00" + LONG, "\x00", "\x00short"]),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=20,
 )  # fmt: skip

@@ -112,6 +112,9 @@ def test_a_sound_run_is_verified(recorded: Path) -> None:
 @pytest.mark.parametrize(("sql", "said"), [
     ("UPDATE trial SET status = 'done', reason = '' WHERE status = 'failed'", "status is 'done'"),
     ("UPDATE trial SET numbers = zeroblob(length(numbers)) WHERE place = 0", "derived"),
+    ("UPDATE trial SET numbers = CAST(zeroblob(8) || substr(numbers, 9) AS BLOB) "
+     "WHERE place = 0",
+     "prompt_tokens is 0, derived"),
     ("UPDATE detail SET body = (SELECT body FROM detail WHERE trial = (SELECT n FROM trial "
      "WHERE status = 'failed'))", "derived"),
     ("UPDATE detail SET body = x'00' WHERE trial = 1", "cannot be read"),

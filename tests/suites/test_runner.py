@@ -268,9 +268,25 @@ print("END", end.state, flush=True)
 """
 
 
-def start(folder: Path) -> subprocess.Popen[str]:
+LONG = """
+import sys
+from archgraph.suites import plan
+from archgraph.suites.running import coordinator
+from tests.suites import made_plans
+
+def told(state):
+    if len(state.arms) == 2:
+        print("at it", flush=True)
+
+made = made_plans.plan_of(faults=plan.Faults(latency=90.0))
+end = coordinator.run(made, sys.argv[1], coordinator.Options(workers=2, watch=told))
+print("END", end.state, flush=True)
+"""
+
+
+def start(folder: Path, program: str = PROGRAM) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(folder)],
+        [sys.executable, "-c", program, str(folder)],
         stdout=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
 
@@ -330,6 +346,17 @@ def test_a_run_that_is_ended_leaves_no_workers_and_goes_on(
     end = coordinator.run(made, tmp_path / "run", HERE)
     assert end.state == "complete" and 0 < end.executed < 54
     assert made_plans.table(tmp_path / "run") == whole
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux")
+def test_ctrl_c_does_not_wait_for_long_trials(tmp_path: Path) -> None:
+    process = start(tmp_path, LONG)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "at it\n"
+    pids = workers_of(process)
+    process.send_signal(signal.SIGINT)
+    assert "END interrupted" in process.communicate(timeout=30)[0]
+    assert len(pids) == 3 and gone(pids)
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux")
