@@ -249,6 +249,9 @@ def _syntax(error: yaml.YAMLError, text: str, name: str) -> errors.Problem:
     mark = getattr(error, "problem_mark", None)
     what = getattr(error, "problem", None) or str(error).splitlines()[0]
     line, column = (mark.line + 1, mark.column + 1) if mark else _unprintable(error, text)
+    if "maximum nesting depth" in what:  # libyaml looks ahead, and from 0.2.6 on has a limit too
+        place = tree.Origin(name, line, column)
+        return _located("too-deep", f"more than {MAX_DEPTH} levels", "nest less deeply", place)
     remedy = next((known[1] for known in _REMEDIES if known[0] in what), "correct the YAML here")
     lines = text.splitlines()
     near = lines[line - 1] if 0 < line <= len(lines) else ""

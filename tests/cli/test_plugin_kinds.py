@@ -15,6 +15,8 @@ GOOD = '"""A module."""\n\nfrom {} import {} as Kind\n\n\nclass Thing(Kind):\n  
 KINDS = {
     "stores": ("archgraph.stores.base", "Store"),
     "operators": ("archgraph.operators.base", "Operator"),
+    "datasets": ("archgraph.suites.datasets.base", "Dataset"),
+    "scorers": ("archgraph.suites.scoring.base", "Scorer"),
 }
 BROKEN = "raise RuntimeError('no such device')\n"
 
