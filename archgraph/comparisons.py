@@ -239,13 +239,13 @@ def verify(folder: Path) -> list[str]:
     return recordings.verify(folder)
 
 
-def again(folder: Path, asked: Asked | None) -> Asked:
+def again(folder: Path, asked: Asked) -> Asked:
     """What a run was asked for, as its folder keeps it, with what is asked now on top."""
     from archgraph.suites.running import ledger
 
     with ledger.Ledger.open(folder, readonly=True) as held:
         source = json.loads(held.meta("suite"))
-    more = {**source, **(asked.more if asked else {})}
+    more = {**source, **asked.more}
     return Asked((), more=more)
 
 

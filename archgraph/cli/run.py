@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,7 +48,7 @@ def _resources(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.command()
 @suite_options.asked
 @_resources
-def run(asked: comparisons.Asked | None, **chosen: Any) -> int:
+def run(asked: comparisons.Asked, **chosen: Any) -> int:
     """Compare architectures on the same cases, seeds and budget.
 
     Name a suite (a YAML file, or a shipped one such as demo), or architectures together with
@@ -62,7 +63,7 @@ def run(asked: comparisons.Asked | None, **chosen: Any) -> int:
     if chosen["resume"]:
         folder = comparisons.find(chosen["resume"])
         asked, chosen["out"] = comparisons.again(folder, asked), folder
-    if asked is None or not asked.what:
+    elif not asked.what:
         raise click.UsageError("name a suite, or architectures together with --dataset")
     plan = comparisons.planned(asked)
     if chosen["dry_run"]:
@@ -120,7 +121,7 @@ def _consent(plan: plans.RunPlan, chosen: dict[str, Any]) -> None:
     from archgraph import comparisons
 
     paid = comparisons.paid_models(plan)
-    person = click.get_text_stream("stdin").isatty()
+    person = sys.stdin.isatty()
     if not paid or chosen["replay"] or chosen["yes"] or not person:
         return
     click.confirm(f"This asks {', '.join(paid)}. Go on?", abort=True, err=True)
