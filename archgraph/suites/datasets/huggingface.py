@@ -111,7 +111,7 @@ def _library() -> Any:
     except ImportError as error:
         raise errors.MachineError(
             "huggingface: this needs the library `datasets`; "
-            'install it with: pip install "archgraph[datasets]"'
+            "install it with: pip install '.[datasets]' in archgraph's checkout"
         ) from error
     return datasets
 

@@ -55,7 +55,7 @@ class Dask(engine.Engine):
         except ImportError as error:
             raise errors.MachineError(
                 f"the engine dask needs the package distributed ({error}): "
-                "pip install 'archgraph[dask]'"
+                "pip install '.[dask]' in archgraph's checkout"
             ) from error
         self._client: Any = None
         self._cluster: Any = None
