@@ -174,7 +174,11 @@ def reading(folder: Path, quick: bool) -> str:
 
 def fill(made: plan.RunPlan, folder: Path) -> None:
     """Commit every trial with an outcome made by hand."""
-    done = record.Outcome(cases.Case("", "", (), "", ()), "x", "done", spent=record.Spent(9, 1))
+    spent = record.Spent(9, 1, 0, 1)
+    done = record.Outcome(
+        cases.Case("", "", (), "", ()), "x", "done", spent=spent,
+        by_thread={"main": spent, "aside": spent}, by_store={"core": 5, "recall": 3, "archival": 0},
+    )  # fmt: skip
     found = committing.commit(done, {"contains": scoring.Score(1.0)})
     with ledger.Ledger.open(folder) as kept:
         kept.begin(made)

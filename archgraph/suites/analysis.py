@@ -15,6 +15,7 @@ import numpy as np
 
 from archgraph import errors
 from archgraph.suites import (
+    analysis_costs,
     analysis_notes,
     analysis_rows,
     analysis_verdicts,
@@ -23,7 +24,7 @@ from archgraph.suites import (
     results,
 )
 from archgraph.suites.stats import clusters as clustering
-from archgraph.suites.stats import intervals, labels, summary, variance
+from archgraph.suites.stats import intervals, labels, variance
 
 FATES = (*record.LOSSES, record.REACHED)
 
@@ -48,7 +49,7 @@ def analyse(
     columns = analysis_rows.columns(given)
     main, ablated = analysis_verdicts.pairs(given, base, primary)
     compared = analysis_verdicts.compare(columns, given, [*main, *ablated], rules)
-    cells = list(_cells(columns, 1 - rules.alpha))
+    cells = list(_cells(columns, 1 - rules.alpha, primary))
     differences = [compared[pair] for pair in main]
     return findings.Findings(
         name=given.name,
@@ -65,7 +66,7 @@ def analyse(
         differences=differences,
         variances=list(_variances(given, columns)),
         losses=list(_losses(given, columns)),
-        costs=list(_costs(given, columns, cells, primary)),
+        costs=list(analysis_costs.costs(given, columns, cells, primary)),
         ablations=_ablations(given, compared, ablated),
         failures=list(_failures(given, columns)),
         confounds=list(given.manifest.get("confounds") or ()),
@@ -73,6 +74,7 @@ def analyse(
         present=len(given.rows),
         manifest=given.manifest,
         drawings=given.drawings,
+        family=rules.family,
     )
 
 
@@ -173,7 +175,10 @@ def _listed(names: Sequence[str], word: str = "and") -> str:
 # Scores
 
 
-def _cells(columns: analysis_rows.Columns, level: float) -> Iterator[findings.Cell]:
+def _cells(
+    columns: analysis_rows.Columns, level: float, primary: Mapping[str, Sequence[str]]
+) -> Iterator[findings.Cell]:
+    """All scores; those by position only where there are any, by the scorers that decide."""
     for (_, dataset), part in columns.parts.items():
         work = columns.work[dataset]
         names = sorted(set(work.categories), key=_natural)
@@ -188,6 +193,18 @@ def _cells(columns: analysis_rows.Columns, level: float) -> Iterator[findings.Ce
                 if len(names) > 1 and here.any():
                     cell = _cell(part, work, scorer, here, level)
                     yield dataclasses.replace(cell, axis="category", group=name)
+            if scorer in primary.get(dataset, ()):
+                yield from _by_position(part, work, scorer, there, level)
+
+
+def _by_position(
+    part: analysis_rows.Part, work: analysis_rows.Work, scorer: str, there: Any, level: float
+) -> Iterator[findings.Cell]:
+    for code, name in enumerate(analysis_rows.POSITIONS):
+        here = there & (work.positions[part.cases] == code)
+        if here.any():
+            cell = _cell(part, work, scorer, here, level)
+            yield dataclasses.replace(cell, axis="position", group=name)
 
 
 def _cell(
@@ -240,7 +257,7 @@ def _variances(
                     yield findings.Variance(arm, dataset, scorer, found)
 
 
-# Memory, cost, failures
+# Memory, failures
 
 
 def _losses(given: results.Results, columns: analysis_rows.Columns) -> Iterator[findings.Loss]:
@@ -252,55 +269,6 @@ def _losses(given: results.Results, columns: analysis_rows.Columns) -> Iterator[
                     counts[fate] = counts.get(fate, 0) + int(count)
             if gold := sum(counts.values()):
                 yield findings.Loss(arm, dataset, gold, counts)
-
-
-def _costs(
-    given: results.Results,
-    columns: analysis_rows.Columns,
-    cells: Sequence[findings.Cell],
-    primary: Mapping[str, Sequence[str]],
-) -> Iterator[findings.Cost]:
-    score = {(c.arm, c.dataset, c.scorer): c.score.value for c in cells if c.axis == "all"}
-    for dataset in given.datasets:
-        arms = [arm for arm in given.arms if len(columns.parts[arm, dataset].rows)]
-        made = [_cost(given, columns.parts[arm, dataset]) for arm in arms]
-        scorer = next(iter(primary.get(dataset, ())), "")
-        tokens = [_tokens(each.metrics) for each in made]
-        scores = [score.get((arm, dataset, scorer), math.nan) for arm in arms]
-        for each, best in zip(made, summary.front(tokens, scores), strict=True):
-            yield dataclasses.replace(each, pareto=best)
-
-
-def _cost(given: results.Results, part: analysis_rows.Part) -> findings.Cost:
-    rows = [given.rows[place] for place in part.rows.tolist()]
-    metrics = {}
-    for name in results.METRICS:
-        found = [row.metrics[name] for row in rows if name in row.metrics]
-        if found:
-            metrics[name] = math.fsum(found) / len(found)
-    times = {}
-    for name in record.TIMES:
-        found = [row.times[name] for row in rows if name in row.times]
-        if found:
-            times[name] = summary.quantiles(found)
-    ingest = _ingest([each for each in given.ingests
-                      if (each.arm, each.dataset) == (part.arm, part.dataset)])  # fmt: skip
-    return findings.Cost(part.arm, part.dataset, len(rows), metrics, ingest, times, False)
-
-
-def _ingest(ingests: Sequence[results.Ingest]) -> dict[str, float]:
-    """Totals of what histories took, with their number."""
-    names = sorted({name for each in ingests for name in each.spent})
-    total = {name: math.fsum(each.spent.get(name, 0.0) for each in ingests) for name in names}
-    total["histories"] = float(len(ingests))
-    total["store_bytes"] = float(sum(each.store_bytes for each in ingests))
-    return total
-
-
-def _tokens(metrics: Mapping[str, float]) -> float:
-    if "prompt_tokens" not in metrics:
-        return math.nan
-    return metrics["prompt_tokens"] + metrics.get("completion_tokens", 0.0)
 
 
 def _ablations(

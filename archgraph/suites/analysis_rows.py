@@ -22,6 +22,11 @@ STATUSES = ("done", "failed", "cut", "broken")
 LOST = ("failed", "broken")
 """Trials that are wrong whatever a scorer made of them; one that was cut has its reply scored."""
 
+POSITIONS = ("0-20 %", "20-40 %", "40-60 %", "60-80 %", "80-100 %")
+"""Where in its history a case's evidence stands."""
+LONG = 20
+"""Items that half of a dataset's histories must pass before positions in them tell anything."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -41,11 +46,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The cases of one dataset: the conversation (a code) and the category of each."""
+    """The cases of one dataset: the conversation (a code) and the category of each.
+
+    `positions` has the place in `POSITIONS` of each case's evidence, -1 where it has none or where
+    the dataset is not looked at by position.
+    """
 
     cases: Sequence[str]
     clusters: Codes
     categories: Sequence[str]
+    positions: Codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +108,21 @@ def _work(rows: Sequence[results.Row]) -> tuple[Work, Codes]:
     clusters = [known[name].cluster for name in names]
     categories = [str(known[name].category) for name in names]
     codes = _encode([row.case for row in rows], names)
-    return Work(names, _encode(clusters, sorted(set(clusters))), categories), codes
+    positions = _positions([known[name].metrics for name in names])
+    return Work(names, _encode(clusters, sorted(set(clusters))), categories, positions), codes
+
+
+def _positions(metrics: Sequence[Mapping[str, float]]) -> Codes:
+    """The group of each case's position; none of a dataset whose cases have short histories."""
+    places = np.array([each.get("position", np.nan) for each in metrics], dtype=np.float64)
+    there = ~np.isnan(places)
+    codes = np.full(len(places), -1, dtype=np.int64)
+    many = len(POSITIONS)
+    codes[there] = np.minimum(many - 1, (places[there] * many).astype(np.int64))
+    items = [each.get("items", 0.0) for each, is_ in zip(metrics, there, strict=True) if is_]
+    if not items or np.median(items) <= LONG or len(np.unique(codes[there])) < 2:
+        codes[:] = -1
+    return codes
 
 
 def _ordered(

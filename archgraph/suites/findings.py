@@ -104,7 +104,9 @@ class Cost:
     """What one arm on one dataset took: means per question unless said, and ingest apart.
 
     `metrics` has the names of `results.METRICS`; `ingest` the totals of all ingests; `times` maps a
-    part of the wall time to its (p50, p95) in milliseconds per question; `by_thread` tokens.
+    part of the wall time to its (p50, p95) in milliseconds per question. `by_thread` has the means
+    of `results.SPENT` for each thread: a trial that does not use a thread counts as zero there.
+    `by_store` has the mean tokens of each store in the last window of the trials that have one.
     """
 
     arm: str
@@ -115,6 +117,8 @@ class Cost:
     times: Mapping[str, tuple[float, float]]
     pareto: bool
     """No other arm is both cheaper (tokens) and better (primary score)."""
+    by_thread: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    by_store: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,3 +157,5 @@ class Findings:
     present: int
     manifest: Mapping[str, Any]
     drawings: Mapping[str, str]
+    family: str = "dataset"
+    """What p values are corrected over: the comparisons of each `dataset`, or all of the `run`."""

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 METRICS = (
     "prompt_tokens", "completion_tokens", "cached_tokens", "calls", "cost", "paid", "steps",
     "searches", "prefix", "store_bytes", "window_tokens", "answered_in_window",
-    "gold", "gold_reached", "gold_derived",
+    "gold", "gold_reached", "gold_derived", "items", "position",
 )  # fmt: skip
 """Numbers of every trial that do not depend on the machine it ran on.
 
 `prefix`: mean share of a prompt that repeats the thread's previous request; `window_tokens`: the
-largest window; `gold*`: how many gold items a case has, had verbatim in a window, or derived.
+largest window; `gold*`: how many gold items a case has, had verbatim in a window, or derived;
+`items`: how long its history is; `position`: where in it the gold items stand on average, 0 at the
+first item and 1 at the last, absent where there is no gold or a single item.
 """
+
+SPENT = ("prompt_tokens", "completion_tokens", "cached_tokens", "calls", "cost")
+"""What a row knows of each thread."""
 
 
 class Row(NamedTuple):
@@ -23,6 +29,8 @@ class Row(NamedTuple):
 
     A score is None where the scorer does not apply to the case. `losses` counts the gold items of
     a trial by their fate; it is empty where the case has no gold. `times` are milliseconds.
+    `by_thread` has the numbers of `SPENT` of each thread, `by_store` the tokens of each store in
+    the last answering window.
     """
 
     trial: str
@@ -40,6 +48,8 @@ class Row(NamedTuple):
     metrics: Mapping[str, float]
     losses: Mapping[str, int]
     times: Mapping[str, float]
+    by_thread: Mapping[str, Mapping[str, float]] = MappingProxyType({})
+    by_store: Mapping[str, float] = MappingProxyType({})
 
 
 class Ingest(NamedTuple):

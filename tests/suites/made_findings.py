@@ -177,8 +177,14 @@ def cost(arm: str, dataset: str, there: list[results.Row]) -> found.Cost:
     names = list(there[0].metrics)
     means = {n: sum(r.metrics[n] for r in there) / len(there) for n in names}
     times = {p: (there[0].times[p], 3 * there[0].times[p]) for p in there[0].times}
-    return found.Cost(arm, dataset, len(there), means, {"prompt_tokens": 12000.0, "calls": 30.0},
-                      times, arm in ("memgpt", "no_memory", "text_rag"))  # fmt: skip
+    spent = {n: means.get(n, 0.0) for n in results.SPENT}
+    threads = {"main": spent}
+    if arm == "conscious_subconscious":
+        threads = {"conscious": {n: v / 4 for n, v in spent.items()},
+                   "subconscious": {n: 3 * v / 4 for n, v in spent.items()}}  # fmt: skip
+    stores = {} if arm == "no_memory" else {"recall": 300.0 + 10 * len(arm), "core": 44.5}
+    ingest, best = {"prompt_tokens": 12000.0, "calls": 30.0}, ("memgpt", "no_memory", "text_rag")
+    return found.Cost(arm, dataset, len(there), means, ingest, times, arm in best, threads, stores)
 
 
 def drawing(name: str) -> str:

@@ -390,3 +390,67 @@ def test_two_hundred_thousand_rows_are_a_matter_of_seconds() -> None:
     begun = clock.elapsed()
     analysis.analyse(given)
     assert clock.elapsed() - begun < 20
+
+
+def placed(places: list[float], items: int = 50, arms: str = "ab") -> results.Results:
+    """Cases whose evidence stands at these places; right where it stands in the first half."""
+    rows = [
+        made.row(arm, f"{n:03}", float(place < 0.5),
+                 metrics={"prompt_tokens": 1.0, "items": float(items), "position": place})
+        for arm in arms for n, place in enumerate(places)
+    ]  # fmt: skip
+    return made.results_of(rows)
+
+
+def by_position(found: findings.Findings) -> list[tuple[str, str, float, int]]:
+    return [(c.arm, c.group, c.score.value, c.n) for c in found.cells if c.axis == "position"]
+
+
+def test_accuracy_by_position_has_five_equal_groups() -> None:
+    found = analysis.analyse(placed([0.0, 0.1, 0.2, 0.39, 0.45, 0.5, 0.8, 1.0], arms="a"))
+    assert by_position(found) == [
+        ("a", "0-20 %", 1.0, 2), ("a", "20-40 %", 1.0, 2), ("a", "40-60 %", 0.5, 2),
+        ("a", "80-100 %", 0.0, 2),
+    ]  # fmt: skip
+    assert sum(n for _, _, _, n in by_position(found)) == 8
+
+
+def test_positions_in_short_histories_or_in_one_group_tell_nothing() -> None:
+    spread = [0.1, 0.5, 0.9] * 4
+    assert by_position(analysis.analyse(placed(spread, 21)))
+    assert not by_position(analysis.analyse(placed(spread, 20)))
+    assert not by_position(analysis.analyse(placed([0.81, 0.9, 1.0] * 4)))
+    assert not by_position(analysis.analyse(binary("wlbn")))
+
+
+def test_positions_are_of_the_scorers_that_decide() -> None:
+    rows = [row._replace(scores={"right": 1.0, "other": 0.0}) for row in placed([0.1, 0.9]).rows]
+    given = made.results_of(rows)
+    assert {c.scorer for c in analysis.analyse(given).cells if c.axis == "position"} == {"right"}
+    chosen = analysis.analyse(given, scorers=["other"])
+    assert {c.scorer for c in chosen.cells if c.axis == "position"} == {"other"}
+
+
+def test_threads_add_up_to_what_a_question_takes() -> None:
+    spent = {"prompt_tokens": 60.0, "completion_tokens": 6.0, "calls": 1.0, "cost": 0.5}
+    rows = [
+        made.row("a", "0", 1.0, by_thread={"main": spent, "aside": spent},
+                 by_store={"core": 10.0, "recall": 5.0}),
+        made.row("a", "1", 1.0, by_thread={"main": spent}, by_store={"recall": 15.0}),
+        made.row("a", "2", 0.0, status="broken"),
+        made.row("b", "0", 0.0),
+    ]  # fmt: skip
+    one, other = analysis.analyse(made.results_of(rows)).costs
+    assert one.by_thread["main"]["prompt_tokens"] == 40 and one.by_thread["aside"]["calls"] == 1 / 3
+    assert one.by_thread["aside"]["cached_tokens"] == 0
+    assert list(one.by_thread) == ["aside", "main"]
+    assert one.by_store == {"core": 5, "recall": 10}  # a trial without a window is left out
+    assert other.by_thread == {} and other.by_store == {}
+    assert analysis.analyse(made.results_of(rows[::-1], ["a", "b"])).costs == [one, other]
+
+
+def test_the_family_is_carried() -> None:
+    given = binary("wwllbn")
+    assert analysis.analyse(given).family == "dataset"
+    run = dataclasses.replace(given, suite={**given.suite, "family": "run"})
+    assert analysis.analyse(run).family == "run"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from archgraph import errors
 from archgraph.llm import base as llm
 from archgraph.suites import plan, record, results
 from archgraph.suites.datasets import case as cases
-from archgraph.suites.running import committing, ledger, packing, rows
+from archgraph.suites.running import committing, ledger, packing, rows, shares
 from archgraph.suites.scoring import base as scoring
 from tests.suites import made_plans
 
@@ -101,8 +102,11 @@ def test_an_outcome_comes_back_exactly(tmp_path: Path) -> None:
         "prompt_tokens": 10, "completion_tokens": 2, "cached_tokens": 1, "calls": 3, "cost": 0.5,
         "paid": 0.25, "steps": 2, "searches": 2, "prefix": 0.25, "store_bytes": 12,
         "window_tokens": 700, "answered_in_window": 1, "gold": 2, "gold_reached": 1,
-        "gold_derived": 0,
+        "gold_derived": 0, "items": 4, "position": 0,
     }  # fmt: skip
+    assert row.by_thread == {"main": {"prompt_tokens": 1, "completion_tokens": 0,
+                                      "cached_tokens": 0, "calls": 0, "cost": 0}}  # fmt: skip
+    assert row.by_store == {"recall": 3}
     assert row.times["model"] == 2.5 and set(row.times) == set(record.TIMES)
 
 
@@ -223,6 +227,51 @@ def test_folders_without_a_ledger(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(errors.InputError, match="cannot make the folder"):
         ledger.Ledger.open(tmp_path / "file")
+
+
+@pytest.mark.parametrize(("schema", "said"), [(1, "an earlier archgraph"), (99, "a newer")])
+def test_a_ledger_of_another_archgraph_is_refused(tmp_path: Path, schema: int, said: str) -> None:
+    with ledger.Ledger.open(tmp_path) as kept:
+        kept._db.execute(f"PRAGMA user_version = {schema}")
+    for readonly in (True, False):
+        with pytest.raises(errors.InputError, match=f"written by {said}"):
+            ledger.Ledger.open(tmp_path, readonly=readonly)
+
+
+@pytest.mark.parametrize(("evidence", "there"), [
+    ((), None), (("0",), 0), (("4",), 1), (("1", "3"), 0.5), (("3", "elsewhere"), 0.75),
+    (("elsewhere",), None),
+])  # fmt: skip
+def test_the_position_of_the_evidence_is_a_share_of_the_history(
+    evidence: tuple[str, ...], there: float | None
+) -> None:
+    items = tuple(cases.Item(str(n), "x") for n in range(5))
+    case = cases.Case("q", "c", items, "who?", ("a",), evidence)
+    metrics = rows.Metrics(rows.packed(rows.numbers(record.Outcome(case, "x", "done")), []))
+    assert metrics["items"] == 5 and metrics.get("position") == there
+    assert ("position" in dict(metrics)) == (there is not None)
+    assert len(metrics) == len(list(metrics)) == len(results.METRICS) - (there is None)
+    alone = dataclasses.replace(case, history=items[:1], evidence=("0",))
+    metrics = rows.Metrics(rows.packed(rows.numbers(record.Outcome(alone, "x", "done")), []))
+    assert "position" not in metrics
+
+
+@hypothesis.given(
+    st.dictionaries(st.text(), st.tuples(*[st.integers(0, 1000)] * 5)),
+    st.dictionaries(st.text(), st.integers(0, 1000)),
+)
+def test_what_threads_and_stores_took_comes_back(
+    threads: dict[str, tuple[int, ...]], stores: dict[str, int]
+) -> None:
+    spent = {name: record.Spent(*each) for name, each in threads.items()}
+    done = record.Outcome(cases.Case("", "", (), "", ()), "x", "done", by_thread=spent,
+                          by_store=stores)  # fmt: skip
+    found = committing.commit(done, {})
+    told, frames = committing.message("t", done, {}, set())
+    assert committing.read(json.loads(json.dumps(told)), frames).taken == found.taken
+    by_thread, by_store = shares.read(found.taken)
+    assert by_store == stores
+    assert {name: tuple(each.values()) for name, each in by_thread.items()} == threads
 
 
 def test_an_agent_file_is_no_ledger(tmp_path: Path) -> None:

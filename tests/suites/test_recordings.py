@@ -115,6 +115,10 @@ def test_a_sound_run_is_verified(recorded: Path) -> None:
     ("UPDATE trial SET numbers = CAST(zeroblob(8) || substr(numbers, 9) AS BLOB) "
      "WHERE place = 0",
      "prompt_tokens is 0, derived"),
+    ("UPDATE trial SET shares = CAST(zeroblob(8) || substr(shares, 9) AS BLOB) WHERE place = 0",
+     "threads took {"),
+    ("UPDATE trial SET shares = CAST(substr(shares, 1, length(shares) - 8) || zeroblob(8) AS BLOB) "
+     "WHERE place = 0", "stores took {"),
     ("UPDATE detail SET body = (SELECT body FROM detail WHERE trial = (SELECT n FROM trial "
      "WHERE status = 'failed'))", "derived"),
     ("UPDATE detail SET body = x'00' WHERE trial = 1", "cannot be read"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from archgraph.suites import plan, record, results
-from archgraph.suites.running import ledger, packing, rows, wire
+from archgraph.suites.running import ledger, packing, rows, shares, wire
 from archgraph.suites.scoring import base as scoring
 
 Scores = Mapping[str, scoring.Score | None]
@@ -16,7 +16,7 @@ def commit(outcome: record.Outcome, scores: Scores) -> ledger.Commit:
     detail, texts = packing.split(record.plain(outcome))
     return ledger.Commit(
         outcome.status, outcome.reason, rows.numbers(outcome), kept(scores), detail,
-        {key: packing.squeezed(text) for key, text in texts.items()},
+        {key: packing.squeezed(text) for key, text in texts.items()}, shares.shares(outcome),
     )  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def message(trial: str, outcome: record.Outcome, scores: Scores, had: set[bytes]
     texts = {key: body for key, body in found.texts.items() if key not in had}
     told = {
         "do": "commit", "trial": trial, "status": found.status, "reason": found.reason,
-        "numbers": list(found.numbers), "keys": [key.hex() for key in texts],
+        "numbers": list(found.numbers), "shares": found.taken, "keys": [key.hex() for key in texts],
         "scores": [[each.scorer, each.value, each.note, dict(each.details)]
                    for each in found.scores],
     }  # fmt: skip
@@ -45,10 +45,11 @@ def message(trial: str, outcome: record.Outcome, scores: Scores, had: set[bytes]
 def read(told: wire.Message, frames: Sequence[bytes]) -> ledger.Commit:
     """The commit of such a message."""
     keys = [bytes.fromhex(each) for each in told["keys"]]
+    layout, taken = told["shares"]
     return ledger.Commit(
         told["status"], told["reason"], told["numbers"],
         [ledger.Scored(*each) for each in told["scores"]], frames[0],
-        dict(zip(keys, frames[1:], strict=True)),
+        dict(zip(keys, frames[1:], strict=True)), shares.Shares(layout, tuple(taken)),
     )  # fmt: skip
 
 

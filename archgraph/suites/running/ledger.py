@@ -20,7 +20,7 @@ from archgraph import errors
 from archgraph.suites import plan as plans
 from archgraph.suites import results
 from archgraph.suites.datasets import case as cases
-from archgraph.suites.running import ledger_plan, ledger_schema, packing, reading, rows
+from archgraph.suites.running import ledger_plan, ledger_schema, packing, reading, rows, shares
 
 DONE = ledger_schema.DONE
 
@@ -37,7 +37,7 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What came of a trial, ready to be kept: see `rows.numbers` and `packing.split`."""
+    """What came of a trial, ready to be kept: see `rows`, `shares` and `packing.split`."""
 
     status: str
     reason: str
@@ -45,6 +45,7 @@ class Commit:
     scores: Sequence[Scored]
     detail: bytes
     texts: Mapping[bytes, bytes]
+    taken: shares.Shares = shares.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +200,11 @@ class Ledger:
                     scores[self._scorers[each.scorer]] = each.value
             numbers = rows.packed(list(found.numbers), scores)
             row = self._db.execute(
-                """UPDATE trial SET state = 2, status = ?, reason = ?, numbers = ?
-                WHERE id = ? AND state != 2 RETURNING n, history""",
-                (found.status, found.reason, numbers, trial),
-            ).fetchone()
+                """UPDATE trial SET state = 2, status = ?, reason = ?, numbers = ?, layout = ?,
+                shares = ? WHERE id = ? AND state != 2 RETURNING n, history""",
+                (found.status, found.reason, numbers, self._layout(found.taken.layout),
+                 shares.packed(found.taken), trial),
+            ).fetchone()  # fmt: skip
             if row is None:
                 return False
             self._keep_scores(row[0], found.scores)
@@ -332,6 +334,11 @@ class Ledger:
             ((trial, self._scorers[each.scorer], each.value, each.note,
               json.dumps(each.details) if each.details else "") for each in scores),
         )  # fmt: skip
+
+    def _layout(self, text: str) -> int:
+        self._db.execute("INSERT OR IGNORE INTO layout(names) VALUES (?)", (text,))
+        sql = "SELECT n FROM layout WHERE names = ?"
+        return int(self._db.execute(sql, (text,)).fetchone()[0])
 
     def _drop_snapshot(self, history: int) -> None:
         """Let go of a history's agent once none of its trials is open."""

@@ -19,7 +19,7 @@ FILE = "run.db"
 APPLICATION_ID = 0x61726772
 """Marks the file as a ledger of archgraph (`argr`)."""
 
-SCHEMA = 1
+SCHEMA = 2
 PENDING, CLAIMED, DONE = 0, 1, 2
 """States of a trial."""
 
@@ -45,7 +45,8 @@ CREATE TABLE trial(n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, history INTEG
     judge_seed INTEGER NOT NULL, place INTEGER, state INTEGER NOT NULL DEFAULT 0,
     worker TEXT NOT NULL DEFAULT '', attempts INTEGER NOT NULL DEFAULT 0,
     status TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '', numbers BLOB,
-    parts TEXT NOT NULL DEFAULT '{}');
+    layout INTEGER, shares BLOB, parts TEXT NOT NULL DEFAULT '{}');
+CREATE TABLE layout(n INTEGER PRIMARY KEY, names TEXT NOT NULL UNIQUE);
 CREATE INDEX trial_history ON trial(history);
 CREATE INDEX trial_place ON trial(place) WHERE place IS NOT NULL;
 CREATE TABLE score(trial INTEGER NOT NULL, scorer INTEGER NOT NULL, value REAL,
@@ -188,6 +189,12 @@ def _check(connection: Any, path: Path) -> None:
         raise errors.InputError(
             f"{path} was written by a newer archgraph (schema {schema}, this one knows {SCHEMA}); "
             "upgrade archgraph"
+        )
+    if 0 < schema < SCHEMA:
+        raise errors.InputError(
+            f"{path} was written by an earlier archgraph, whose numbers this one cannot read "
+            f"(schema {schema}, this one knows {SCHEMA}); run in another folder, with --replay if "
+            "it was recorded, or read it with the archgraph that wrote it"
         )
 
 

@@ -16,7 +16,7 @@ from archgraph import errors
 from archgraph.suites import plan as plans
 from archgraph.suites import results as rows_of
 from archgraph.suites.datasets import case as cases
-from archgraph.suites.running import packing, rows
+from archgraph.suites.running import packing, rows, shares
 
 _KEPT = 8
 """Conversations that are kept in memory."""
@@ -53,27 +53,30 @@ def _rows(db: Any) -> list[rows_of.Row]:
     paid = _paid(db, "trial")
     fetched = db.execute(
         """SELECT id, arm, dataset, "case", cluster, category, ingest_seed, answer_seed,
-        judge_seed, status, reason, numbers FROM trial
+        judge_seed, status, reason, layout, shares, numbers FROM trial
         WHERE place IS NOT NULL AND state = 2 ORDER BY place"""
     ).fetchall()
     made, losses, unpack, judged = tuple.__new__, rows.losses, rows.scores, rows.judged
     bodies = _bodies(db, "scorer")
     primary = {name: scorer for scorer, each in bodies.items() for name in each["primary_of"]}
     deciding = {n: primary.get(name, "") for n, name in sets.items()}
-    metrics, times = rows.Metrics, rows.Times
+    metrics, times, threads, stores = rows.Metrics, rows.Times, shares.Threads, shares.Stores
+    layouts = {n: shares.Layout(names) for n, names in db.execute("SELECT n, names FROM layout")}
     if paid:
         fetched = [(*each[:-1], rows.with_paid(each[-1], paid.get(each[0], 0.0)))
                    for each in fetched]  # fmt: skip
     found: list[rows_of.Row] = []
-    for id, arm, dataset, case, cluster, category, one, two, three, status, why, data in fetched:
-        values = unpack(data)
+    for (
+        id, arm, dataset, case, cluster, category, one, two, three, status, why, n, taken, data,
+    ) in fetched:  # fmt: skip
+        values, layout = unpack(data), layouts[n]
         many = len(values)
         scores = {name: values[n] if n < many and values[n] == values[n] else None
                   for n, name in scorers.items()}  # fmt: skip
         found.append(made(rows_of.Row, (
             id, arms[arm], sets[dataset], case, cluster, category, one, two, three, status, why,
             scores, metrics(data), judged(losses(data), scores.get(deciding[dataset])),
-            times(data),
+            times(data), threads(layout.threads, taken), stores(layout.stores, taken),
         )))  # fmt: skip
     return found
 

@@ -19,7 +19,7 @@ from archgraph.llm import recording
 from archgraph.messages import Completion
 from archgraph.suites import record, results
 from archgraph.suites.running import ledger as ledgers
-from archgraph.suites.running import rows
+from archgraph.suites.running import rows, shares
 from archgraph.suites.scoring import run as scoring
 
 RECORDING = "recording.jsonl"
@@ -125,7 +125,16 @@ def write_manifest(found: results.Results, folder: Path) -> None:
 def table_digest(found: Sequence[results.Row]) -> str:
     """SHA-256 of all that rows say, except ids and times: what a default table is made of."""
     lines = (
-        json.dumps([*row[1:11], dict(row.scores), dict(row.metrics), dict(row.losses)])
+        json.dumps(
+            [
+                *row[1:11],
+                dict(row.scores),
+                dict(row.metrics),
+                dict(row.losses),
+                dict(row.by_thread),
+                dict(row.by_store),
+            ]
+        )
         for row in found
     )
     return _sha("\n".join(lines).encode())
@@ -178,8 +187,14 @@ def _row_mismatches(
         yield f"{place}: status is {row.status!r} ({row.reason}), kept {outcome.status!r}"
     again = rows.packed(rows.numbers(outcome), [])
     for name, value in rows.Metrics(again).items():
-        if name != "paid" and value != row.metrics[name]:
-            yield f"{place}: {name} is {row.metrics[name]:g}, derived {value:g}"
+        if name != "paid" and value != row.metrics.get(name):
+            kept = row.metrics.get(name, rows.NOTHING)
+            yield f"{place}: {name} is {kept:g}, derived {value:g}"
+    taken = shares.read(shares.shares(outcome))
+    for what, had, found in zip(("threads", "stores"), (row.by_thread, row.by_store), taken,
+                                strict=True):  # fmt: skip
+        if dict(had) != dict(found):
+            yield f"{place}: {what} took {dict(had)}, derived {dict(found)}"
     for name, score in scoring.score_all(outcome, row.dataset, scorers, _nobody).items():
         derived = None if score is None else score.value
         if row.scores.get(name) != derived:

@@ -1,7 +1,8 @@
 """The numbers of a trial: read off its outcome, kept as one packed string, read back in bulk.
 
 A row of the ledger holds metrics, losses, times and scores as little-endian doubles, in the order
-of the names below. Called by `worker`, `ledger` and `reading`.
+of the names below; what each thread and store took is in `shares`. Called by `worker`, `ledger`
+and `reading`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from archgraph.suites import record, results
+from archgraph.suites.datasets import case as cases
 
 FATES = (*record.LOSSES, record.REACHED)
 """What may become of a gold item, in the order of the packed counts."""
@@ -20,8 +22,8 @@ FATES = (*record.LOSSES, record.REACHED)
 _FIXED = len(results.METRICS) + len(FATES) + len(record.TIMES)
 _ONE = struct.Struct("<d")
 _PAID_AT = 8 * results.METRICS.index("paid")
-NOT_SCORED = math.nan
-"""Stands in a packed row where a scorer does not apply."""
+NOT_SCORED = NOTHING = math.nan
+"""Stands in a packed row where a scorer does not apply, and where a metric does not exist."""
 
 
 def numbers(outcome: record.Outcome) -> list[float]:
@@ -54,7 +56,17 @@ def _metrics(outcome: record.Outcome) -> dict[str, float]:
         "gold": len(gold),
         "gold_reached": sum(each.fate == record.REACHED and not each.derived for each in gold),
         "gold_derived": sum(each.fate == record.REACHED and each.derived for each in gold),
+        "items": len(outcome.case.history),
+        "position": _position(outcome.case),
     }
+
+
+def _position(case: cases.Case) -> float:
+    """Where the gold items stand on average: 0 the first item of the history, 1 the last."""
+    gold = set(case.evidence)
+    places = [place for place, item in enumerate(case.history) if item.id in gold]
+    last = len(case.history) - 1
+    return sum(places) / len(places) / last if places and last else NOTHING
 
 
 def packed(fixed: list[float], scores: list[float]) -> bytes:
@@ -107,10 +119,22 @@ def _offsets(names: tuple[str, ...], first: int) -> dict[str, int]:
 
 
 class Metrics(_Packed):
-    """A trial's metrics."""
+    """A trial's metrics, without those that do not exist."""
 
     __slots__ = ()
     names = _offsets(results.METRICS, 0)
+
+    def __getitem__(self, name: str) -> float:
+        value: float = _ONE.unpack_from(self._data, self.names[name])[0]
+        if value != value:
+            raise KeyError(name)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self.names if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 class Times(_Packed):
