@@ -14,21 +14,25 @@ if TYPE_CHECKING:
     from archgraph.suites import findings as found
     from archgraph.suites import results
 
-FORMATS = ("text", "md", "csv", "trials", "json", "latex", "html")
+FORMATS = ("text", "md", "csv", "differences", "costs", "trials", "json", "latex", "html")
 
 
 @click.command()
 @click.argument("run", metavar="[RUN]", required=False)
 @click.argument("other", metavar="[OTHER]", required=False)
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True,
-              help="csv: a row for each number; trials: a row for each trial.")  # fmt: skip
+              help="csv: a row for each score; differences, costs, trials: a row for each of "
+              "them.")  # fmt: skip
 @click.option("-o", "--output", metavar="FILE", help="Write to a file.")
 @click.option("--open", "open_", is_flag=True, help="Show the HTML page in a browser.")
 @click.option("--baseline", default="", metavar="ARM", help="Compare with another arm.")
 @click.option("--scorer", "scorers", multiple=True, metavar="NAME",
               help="Compare by another scorer of the run.")  # fmt: skip
 @click.option("--timing", is_flag=True, help="Also the wall times, which no two runs share.")
-@click.option("--details", type=click.Choice(["all", "wrong", "none"]), default="all",
+@click.option(
+    "--tokens", is_flag=True, help="Also where each arm's tokens go, by thread and store."
+)
+@click.option("--details", type=click.Choice(["all", "wrong", "some", "none"]), default="all",
               show_default=True, help="Which trials the page holds whole.")  # fmt: skip
 def report(run: str | None, other: str | None, form: str, **chosen: Any) -> None:
     """Tell what a run shows: tables, differences with intervals, where facts were lost.
@@ -48,7 +52,7 @@ def report(run: str | None, other: str | None, form: str, **chosen: Any) -> None
     elif form == "html":
         text = comparisons.page(folder, rows, shown, chosen["details"])
     else:
-        text = _written(rows, shown, form, min(out.width, 120))
+        text = _written(rows, shown, form, min(out.width, 120), tokens=chosen["tokens"])
         if chosen["timing"] and form == "text":
             from archgraph.suites.reporting import table
 
@@ -72,12 +76,15 @@ def _put(out: screen.Screen, text: str, chosen: dict[str, Any], folder: Path, fo
         click.launch(target)
 
 
-def _written(rows: results.Results, shown: found.Findings, form: str, width: int) -> str:
+def _written(
+    rows: results.Results, shown: found.Findings, form: str, width: int, *, tokens: bool
+) -> str:
     from archgraph.suites.reporting import delimited, latex, markdown, plain, table
 
     if form == "trials":
         return delimited.trials(rows)
     if form == "text":
-        return table.text(shown, width)
-    made = {"md": markdown.text, "csv": delimited.cells, "json": plain.text, "latex": latex.text}
+        return table.text(shown, width, tokens=tokens)
+    made = {"md": markdown.text, "csv": delimited.cells, "differences": delimited.differences,
+            "costs": delimited.costs, "json": plain.text, "latex": latex.text}  # fmt: skip
     return made[form](shown)

@@ -304,6 +304,50 @@ def test_a_thousand_cells_fit(benchmark_arms: int = 40) -> None:
     assert len(told) < 2_000_000 and "12 of 40 arms" in told
 
 
+def test_where_the_tokens_go_stands_in_the_cost_section() -> None:
+    cost = PAGE[PAGE.index('<section id="costs"') :]
+    cost = cost[: cost.index("</section>")]
+    assert cost.count("Tokens that each store takes in the last window") == 2
+    assert cost.count("where the tokens go, by thread") >= 2 and "subconscious" in cost
+    assert "memgpt recall: 360" in cost and "memgpt core: 44.5" in cost
+
+
+def test_many_stores_share_a_colour() -> None:
+    stores = {f"store{n:02}": 100.0 - n for n in range(12)}
+    costs = [dataclasses.replace(c, by_store=stores) for c in STUDY.costs]
+    told = page.html(dataclasses.replace(STUDY, costs=costs))
+    assert "memgpt store06: 94" in told and "memgpt store07:" not in told
+    assert "memgpt other stores: 455" in told
+
+
+def test_positions_are_joined_by_a_line_with_intervals() -> None:
+    cells = [
+        dataclasses.replace(c, axis="position", group=f"{20 * n}-{20 * n + 20} %")
+        for c in STUDY.cells
+        if c.axis == "all" and c.scorer == "exact"
+        for n in range(5)
+    ]
+    told = page.html(dataclasses.replace(STUDY, cells=[*STUDY.cells, *cells]))
+    drawn = [svg for svg in re.findall(r"<svg.*?</svg>", told, re.DOTALL)
+             if "by place of the evidence in the history" in svg]  # fmt: skip
+    assert len(drawn) == 4
+    for svg in drawn:
+        assert svg.count('class="line"') == 6 and svg.count('class="err"') >= 29
+    assert "position=" not in told
+
+
+def test_the_page_says_the_family_and_mcnemars_p() -> None:
+    words = " ".join(" ".join(SEEN.words).split())
+    assert "over the 8 comparisons on nested_kv; over the 5 comparisons on persona_chat" in words
+    assert "McNemar p" not in words
+    differences = [dataclasses.replace(d, test="sign flips", mcnemar=0.0123)
+                   for d in STUDY.differences]  # fmt: skip
+    told = page.html(dataclasses.replace(STUDY, differences=differences, family="run"))
+    words = " ".join(" ".join(Seen(told).words).split())
+    assert "over all 13 comparisons of the run; alpha" in words
+    assert "McNemar p" in words and "0.012" in words
+
+
 def test_two_runs_side_by_side() -> None:
     other = dataclasses.replace(STUDY, name="second", manifest={**STUDY.manifest, "seed": 9})
     told = page.compare(STUDY, other, (made.run(STUDY, ROWS), made.run(other, ROWS)))

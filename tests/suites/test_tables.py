@@ -147,6 +147,104 @@ def test_trials_as_csv_hold_every_row() -> None:
     )
 
 
+def test_where_the_tokens_go_is_told_of_arms_with_several_threads() -> None:
+    told = table.text(STUDY)
+    assert told.count("where the tokens go, by thread") == 2 and "by store" not in told
+    lines = [line.split() for line in told.split("\n")]
+    (conscious, sub, *_) = [
+        line for line in lines if line[1:2] in (["conscious"], ["subconscious"])
+    ]
+    assert conscious[:3] == ["conscious_subconscious", "subconscious", "75%"]
+    assert sub[1:3] == ["conscious", "25%"]
+    assert not [line for line in lines if line[1:2] == ["main"]]
+    few = [dataclasses.replace(c, by_thread=dict(list(c.by_thread.items())[:1]))
+           for c in STUDY.costs]  # fmt: skip
+    assert "where the tokens go" not in table.text(dataclasses.replace(STUDY, costs=few))
+
+
+@pytest.mark.parametrize("form", [lambda f: table.text(f, tokens=True), markdown.text])
+def test_whoever_asks_sees_all_threads_and_stores(form: Callable[[found.Findings], str]) -> None:
+    told = form(STUDY)
+    assert told.count("where the tokens go, by store") == 2
+    for arm, words in (("memgpt", ["360", "44.5", "404"]), ("text_rag", ["380", "44.5", "424"])):
+        rows = [line.replace("\\", "").replace("|", "").split() for line in told.split("\n")]
+        assert [arm, *words] in rows and [arm, "main", "100%"] in [row[:3] for row in rows]
+
+
+def test_costs_as_csv_hold_threads_and_stores() -> None:
+    rows = list(csv.DictReader(io.StringIO(delimited.costs(STUDY))))
+    one = {(r["of"], r["name"], r["metric"]): float(r["value"]) for r in rows
+           if (r["dataset"], r["arm"]) == ("nested_kv", "conscious_subconscious")}  # fmt: skip
+    parts = [one["thread", name, "prompt_tokens"] for name in ("conscious", "subconscious")]
+    assert sum(parts) == pytest.approx(one["question", "", "prompt_tokens"])
+    assert one["store", "core", "window_tokens"] == 44.5 and one["ingest", "", "calls"] == 30
+    trials = [row._replace(by_thread={"main": {"calls": 3.0}}, by_store={"core": 7.0})
+              if n == 1 else row for n, row in enumerate(ROWS)]  # fmt: skip
+    rows = list(csv.DictReader(io.StringIO(delimited.trials(made.run(STUDY, trials)))))
+    assert [row["thread main calls"] for row in rows[:3]] == ["", "3.0", ""]
+    assert [row["store core"] for row in rows[:3]] == ["", "7.0", ""]
+
+
+def test_cached_tokens_are_a_share_of_the_prompt_where_there_are_any() -> None:
+    assert " cached" not in table.text(STUDY)
+    costs = [dataclasses.replace(c, metrics={**c.metrics, "prompt_tokens": 200.0,
+                                             "cached_tokens": 50.0 if c.arm == "memgpt" else 0.0})
+             for c in STUDY.costs]  # fmt: skip
+    told = table.text(dataclasses.replace(STUDY, costs=costs))
+    at = told.index("nested_kv: cost")
+    part = told[at : at + 900]
+    assert "40%     25%" in part and "40%      0%" in part
+    assert "cached: the share of the tokens in" in " ".join(told.split())
+
+
+@pytest.mark.parametrize("form", [table.text, markdown.text, latex.text])
+def test_the_family_of_comparisons_is_told(form: Callable[[found.Findings], str]) -> None:
+    def told(findings: found.Findings) -> str:
+        return " ".join(form(findings).replace("\\", "").split())
+
+    words = told(STUDY)
+    assert "after Holm's correction over the 8 comparisons on nested_kv." in words
+    assert "after Holm's correction over the 5 comparisons on persona_chat." in words
+    whole = told(dataclasses.replace(STUDY, family="run"))
+    assert whole.count("over all 13 comparisons of the run") == 3
+    lone = dataclasses.replace(STUDY, differences=STUDY.differences[:1], ablations=[])
+    assert "over the one comparison on nested_kv" in told(lone)
+
+
+def test_mcnemars_p_stands_beside_the_p_that_decides() -> None:
+    first, *rest = STUDY.differences
+    flips = dataclasses.replace(first, test="sign flips of conversations", mcnemar=0.0123)
+    findings = dataclasses.replace(STUDY, differences=[flips, *rest])
+    beside = sheets.differences(findings, "nested_kv", "exact", full=True)
+    assert beside.columns[-1].title == "McNemar p"
+    assert [row[-1] for row in beside.rows] == ["0.012", "-", "-", "-", "-"]
+    assert any("it decides nothing here" in note for note in beside.notes)
+    same = dataclasses.replace(flips, test="McNemar's exact test")
+    findings = dataclasses.replace(STUDY, differences=[same, *rest])
+    assert sheets.differences(findings, "nested_kv", "exact", full=True).columns[-1].title != (
+        "McNemar p")  # fmt: skip
+    row = next(csv.DictReader(io.StringIO(delimited.differences(findings))))
+    assert row["mcnemar"] == "0.0123" and row["wins"] == str(first.wins)
+    assert json.loads(plain.text(findings))["differences"][0]["mcnemar"] == 0.0123
+
+
+def test_positions_are_in_the_text_only_where_nothing_else_groups() -> None:
+    cells = [
+        dataclasses.replace(c, axis="position", group=f"{20 * n}-{20 * n + 20} %")
+        for c in STUDY.cells
+        if c.axis == "all" and c.scorer == "exact"
+        for n in range(5)
+    ]
+    both = dataclasses.replace(STUDY, cells=[*STUDY.cells, *cells])
+    assert table.text(both) == table.text(STUDY)
+    assert markdown.text(both).count("each position") == 2
+    bare = [c for c in STUDY.cells if c.axis == "all"]
+    told = table.text(dataclasses.replace(STUDY, cells=[*bare, *cells]))
+    assert told.count("each position") == 2
+    heads = [re.findall(r"(\d+-\d+) %", line) for line in told.split("\n")]
+    assert ["0-20", "20-40", "40-60", "60-80", "80-100"] in heads
+
+
 def test_json_holds_everything_and_no_nan() -> None:
     told = json.loads(plain.text(STUDY))
     assert told["cells"][0]["score"]["value"] == STUDY.cells[0].score.value

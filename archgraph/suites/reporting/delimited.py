@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from archgraph.suites import findings as found
@@ -32,35 +32,56 @@ def cells(findings: found.Findings) -> str:
     return _written(header, rows)
 
 
+def costs(findings: found.Findings) -> str:
+    """One line for each cost: per question, by thread, by store, and the totals of all ingests."""
+    header = ["dataset", "arm", "trials", "of", "name", "metric", "value"]
+    rows = [[c.dataset, c.arm, c.trials, *line] for c in findings.costs for line in _taken(c)]
+    return _written(header, rows)
+
+
+def _taken(cost: found.Cost) -> Iterator[list[Any]]:
+    yield from (["question", "", name, value] for name, value in cost.metrics.items())
+    for thread, spent in cost.by_thread.items():
+        yield from (["thread", thread, name, value] for name, value in spent.items())
+    yield from (["store", name, "window_tokens", value] for name, value in cost.by_store.items())
+    yield from (["ingest", "", name, value] for name, value in cost.ingest.items())
+
+
 def differences(findings: found.Findings) -> str:
     """One line for each comparison, ablations included."""
     header = ["dataset", "arm", "baseline", "scorer", "difference", "low", "high", "level",
-              "method", "p", "adjusted", "test", "n", "clusters", "wins", "losses", "verdict",
-              "needed", "detectable", "ablated"]  # fmt: skip
+              "method", "p", "adjusted", "test", "mcnemar", "n", "clusters", "wins", "losses",
+              "verdict", "needed", "detectable", "ablated"]  # fmt: skip
     there = [(d, "") for d in findings.differences]
     there += [(each.difference, each.node) for each in findings.ablations]
     rows = [
         [d.dataset, d.arm, d.baseline, d.scorer, d.difference.value, d.difference.low,
-         d.difference.high, d.difference.level, d.difference.method, d.p, d.adjusted, d.test, d.n,
-         d.clusters, d.wins, d.losses, d.verdict, d.needed, d.detectable, node]
+         d.difference.high, d.difference.level, d.difference.method, d.p, d.adjusted, d.test,
+         d.mcnemar, d.n, d.clusters, d.wins, d.losses, d.verdict, d.needed, d.detectable, node]
         for d, node in there
     ]  # fmt: skip
     return _written(header, rows)
 
 
 def trials(run: results.Results) -> str:
-    """One line for each trial: identity, status, each score, each metric, each loss."""
+    """One line for each trial: identity, status, scores, metrics, losses, threads, stores."""
     scorers = _named(run.scorers, (row.scores for row in run.rows))
     metrics = _named(results.METRICS, (row.metrics for row in run.rows))
     losses = _named((*record.LOSSES, record.REACHED), (row.losses for row in run.rows))
+    threads = sorted({name for row in run.rows for name in row.by_thread})
+    stores = sorted({name for row in run.rows for name in row.by_store})
     header = ["trial", "arm", "dataset", "case", "cluster", "category", "ingest_seed",
               "answer_seed", "judge_seed", "status", "reason"]  # fmt: skip
     rows = [
         [*row[: len(header)], *(row.scores.get(n) for n in scorers),
-         *(row.metrics.get(n) for n in metrics), *(row.losses.get(n, 0) for n in losses)]
+         *(row.metrics.get(n) for n in metrics), *(row.losses.get(n, 0) for n in losses),
+         *(row.by_thread.get(t, {}).get(n) for t in threads for n in results.SPENT),
+         *(row.by_store.get(n) for n in stores)]
         for row in run.rows
     ]  # fmt: skip
     named = [f"score {n}" for n in scorers] + metrics + [f"gold {n}" for n in losses]
+    named += [f"thread {t} {n}" for t in threads for n in results.SPENT]
+    named += [f"store {n}" for n in stores]
     return _written([*header, *named], rows)
 
 

@@ -38,6 +38,7 @@ def _dataset(findings: found.Findings, dataset: str) -> list[str]:
         parts.append(table(sheets.losses(findings, dataset)))
     if any(c.dataset == dataset for c in findings.costs):
         parts.append(table(sheets_cost.costs(findings, dataset)))
+        parts += map(table, sheets_cost.tokens(findings, dataset, whole=True))
     return parts
 
 

@@ -168,6 +168,30 @@ def timed(findings: found.Findings, dataset: str) -> str:
     )
 
 
+def in_window(findings: found.Findings, dataset: str) -> str:
+    """Tokens by store in the last window."""
+    arms, left = chosen(findings, dataset)
+    stores = sheets_cost.stores(findings, dataset)
+    shown, rest = (stores, []) if len(stores) <= _STORES else (stores[:_STORES], stores[_STORES:])
+    bars = []
+    for each in (c for c in findings.costs if c.dataset == dataset and c.arm in arms):
+        values = [each.by_store.get(store, 0.0) for store in shown]
+        values += [sum(each.by_store.get(store, 0.0) for store in rest)] if rest else []
+        bars.append(plots_rows.Bar(each.arm, values))
+    parts = [*shown, *(["other stores"] if rest else [])]
+    words = f"Tokens of the last window on {dataset} by store, for {wording.listed(arms)}"
+    caption = (f"Tokens that each store takes in the last window of a question on {dataset}, on "
+               "average; a message counts for the log that holds it. The system prompt and the "
+               f"tools come on top.{left}")  # fmt: skip
+    return _twice(
+        lambda width: plots_rows.stacked(bars, parts, wording.amount, words, width), caption
+    )
+
+
+_STORES = 7
+"""Stores with a colour of their own."""
+
+
 def varied(findings: found.Findings) -> str:
     """Where scores vary from."""
     names = reading.unique(n for v in findings.variances for n in v.components)

@@ -109,8 +109,9 @@ def _facts(findings: found.Findings) -> Iterator[str]:
     yield fact("Intervals", sheets.intervals(c.score for c in cells))
     tests = reading.unique(d.test for d in findings.differences)
     if tests:
-        yield fact("Tests", f"{', '.join(tests)}, on the same cases; p after Holm over the whole "
-                   f"family of comparisons; alpha {findings.alpha:g}")  # fmt: skip
+        over = reading.corrected(findings, findings.differences)
+        yield fact("Tests", f"{', '.join(tests)}, on the same cases; p after Holm's correction "
+                   f"{over}; alpha {findings.alpha:g}")  # fmt: skip
         yield fact("Equivalent", f"means: within {wording.points(findings.margin)} points, by two "
                    "one-sided tests")  # fmt: skip
     many = wording.counted(len(findings.confounds), "difference")
@@ -173,7 +174,7 @@ def results(findings: found.Findings, dataset: str) -> str:
         parts.append(figures.by_group(findings, dataset, axis) + _as_table(table))
     compared = reading.differences(findings, dataset)
     for name in reading.unique(d.scorer for d in compared):
-        table = h.table(sheets.differences(findings, dataset, name))
+        table = h.table(sheets.differences(findings, dataset, name, full=True))
         parts.append(figures.compared(findings, dataset, name) + table)
     return h.section(f"results-{key(dataset)}", f"Results: {dataset}", *parts)
 
@@ -244,6 +245,10 @@ def costs(findings: found.Findings) -> str:
             continue
         drawn = [h.tag("h3", h.clean(dataset)), figures.against_cost(findings, dataset)]
         drawn.append(h.table(sheets_cost.costs(findings, dataset), _arm_cell(findings)))
+        if sheets_cost.stores(findings, dataset):
+            drawn.append(figures.in_window(findings, dataset))
+        if any(c.by_thread for c in findings.costs if c.dataset == dataset):
+            drawn.append(h.table(sheets_cost.threads(findings, dataset), _arm_cell(findings)))
         if sheets_cost.parts(findings, dataset):
             drawn.append(figures.timed(findings, dataset))
             drawn.append(_as_table(h.table(sheets_cost.timing(findings, dataset))))

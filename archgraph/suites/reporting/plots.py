@@ -7,6 +7,7 @@ a width: the page holds a wide one and a narrow one, so that texts stay readable
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -89,6 +90,9 @@ def _there(value: found.Interval | None) -> bool:
 
 
 def _number(words: str) -> bool:
+    """Whether a group is a number or a range of percents."""
+    if re.fullmatch(r"\d+-\d+ %", words):
+        return True
     try:
         return math.isfinite(float(words))
     except ValueError:

@@ -6,7 +6,7 @@ Knows no layout and computes nothing that is not in the findings.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from archgraph.suites import findings as found
@@ -58,9 +58,12 @@ def axes(findings: found.Findings, dataset: str, scorer: str) -> list[str]:
 def axis_name(findings: found.Findings, dataset: str, axis: str) -> str:
     """What an axis is called: the categories of some datasets have a name of their own."""
     kind = str(about(findings, dataset).get("type", ""))
+    if axis == POSITION:
+        return "place of the evidence in the history"
     return _CATEGORIES.get(kind, axis) if axis == "category" else axis
 
 
+POSITION = "position"
 _CATEGORIES = {"nested_kv": "depth"}
 
 
@@ -99,6 +102,27 @@ def differences(findings: found.Findings, dataset: str) -> list[found.Difference
 def claimed(differences: Iterable[found.Difference]) -> bool:
     """Whether any of them allows to claim a difference."""
     return any(d.verdict in (found.A_BETTER, found.B_BETTER) for d in differences)
+
+
+def corrected(findings: found.Findings, there: Iterable[found.Difference]) -> str:
+    """Over which comparisons the p values of some differences are corrected, in words."""
+    counts: dict[str, int] = {}
+    for d in {(d.arm, d.baseline, d.dataset, d.scorer): d for d in _all(findings)}.values():
+        if d.p == d.p:
+            counts[d.dataset] = counts.get(d.dataset, 0) + 1
+    if findings.family == "run":
+        return f"over {_comparisons(sum(counts.values()), 'all ')} of the run"
+    shown = unique(d.dataset for d in there)
+    return "; ".join(f"over {_comparisons(counts.get(d, 0), 'the ')} on {d}" for d in shown)
+
+
+def _all(findings: found.Findings) -> Iterator[found.Difference]:
+    yield from findings.differences
+    yield from (each.difference for each in findings.ablations)
+
+
+def _comparisons(number: int, which: str) -> str:
+    return "the one comparison" if number == 1 else f"{which}{number:,} comparisons"
 
 
 def missing(findings: found.Findings) -> int:

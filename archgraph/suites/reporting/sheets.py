@@ -14,7 +14,9 @@ from archgraph.suites import record
 from archgraph.suites.reporting import reading, wording
 
 CLAIM_NONE = "No difference can be claimed."
-_TESTS = "p: {tests}, after Holm's correction over the whole family of comparisons."
+_TESTS = "p: {tests}, after Holm's correction {over}."
+_PLACES = ("position: where in the history the evidence of a case stands, on average where it is "
+           "several items; 0 % is the first item.")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +141,10 @@ def groups(findings: found.Findings, dataset: str, axis: str) -> Sheet:
         there = [by_place.get((arm, name)) for name in names]
         if any(there):
             rows.append((arm, *(wording.short(c.score) if c else wording.NOTHING for c in there)))
-    note = f"Whole points of 100, {intervals(c.score for c in cells)}; n: cases."
+    notes = [f"Whole points of 100, {intervals(c.score for c in cells)}; n: cases."]
+    notes += [_PLACES] if axis == reading.POSITION else []
     title = f"{dataset}, by {scorer}: each {axis}"
-    return Sheet(f"groups-{dataset}-{axis}", title, columns, tuple(rows), (note,))
+    return Sheet(f"groups-{dataset}-{axis}", title, columns, tuple(rows), tuple(notes))
 
 
 def _same(numbers: list[int]) -> str:
@@ -149,24 +152,44 @@ def _same(numbers: list[int]) -> str:
     return f"{low:,}" if low == high else f"{low:,}-{high:,}"
 
 
-def differences(findings: found.Findings, dataset: str, scorer: str) -> Sheet:
-    """Each arm against its baseline on the same cases."""
+def differences(
+    findings: found.Findings, dataset: str, scorer: str, *, full: bool = False
+) -> Sheet:
+    """Each arm against its baseline on the same cases.
+
+    Args:
+        findings: what to show.
+        dataset: which one.
+        scorer: by which one.
+        full: show McNemar's p, too, where another test decides.
+    """
     there = [d for d in reading.differences(findings, dataset) if d.scorer == scorer]
     bases = reading.unique(d.baseline for d in there)
     one = bases[0] if len(bases) == 1 else ""
+    beside = full and any(d.mcnemar == d.mcnemar and "McNemar" not in d.test for d in there)
     rows = tuple(
-        (d.arm if one else f"{d.arm} - {d.baseline}", *_compared(d)) for d in there
+        (d.arm if one else f"{d.arm} - {d.baseline}", *_compared(d),
+         *((wording.chance(d.mcnemar),) if beside else ()))
+        for d in there
     )  # fmt: skip
     title = f"{dataset}, by {scorer}: difference to {one or 'the baseline'}, paired by case"
     notes = [f"Points, {intervals(d.difference for d in there)}. wins:losses: cases that only one "
              f"of the two gets right (or better)."]  # fmt: skip
     tests = reading.unique(d.test for d in there)
-    notes.append(_TESTS.format(tests=", ".join(tests)))
+    notes.append(_TESTS.format(tests=", ".join(tests), over=reading.corrected(findings, there)))
+    notes += [_MCNEMAR] if beside else []
     notes += _detectable(there)
     if not reading.claimed(there):
         notes.append(CLAIM_NONE)
     key = f"differences-{dataset}-{scorer}"
-    return Sheet(key, title, _DIFFERENCE_COLUMNS, rows, tuple(notes))
+    columns = (*_DIFFERENCE_COLUMNS, *((Column("McNemar p"),) if beside else ()))
+    return Sheet(key, title, columns, rows, tuple(notes))
+
+
+_MCNEMAR = (
+    "McNemar p: of his exact test, not corrected. It takes cases for independent, so it claims too "
+    "often where a conversation has several; it decides nothing here."
+)
 
 
 def _detectable(there: list[found.Difference]) -> list[str]:
@@ -220,7 +243,8 @@ def ablations(findings: found.Findings) -> Sheet:
     there = [each.difference for each in findings.ablations]
     notes = [f"Points against the arm that has the node, {intervals(d.difference for d in there)}, "
              "ranked by size. Below zero: the node helps."]  # fmt: skip
-    notes.append(_TESTS.format(tests=", ".join(reading.unique(d.test for d in there))))
+    tests = ", ".join(reading.unique(d.test for d in there))
+    notes.append(_TESTS.format(tests=tests, over=reading.corrected(findings, there)))
     if not reading.claimed(there):
         notes.append(CLAIM_NONE)
     return Sheet("ablations", "Ablations", columns, rows, tuple(notes))

@@ -14,16 +14,19 @@ from archgraph.suites.reporting import changes, layout, reading, sheets, sheets_
 _LISTED = 20
 
 
-def text(findings: found.Findings, width: int = 100) -> str:
+def text(findings: found.Findings, width: int = 100, *, tokens: bool = False) -> str:
     """The report of a run, without wall times.
 
     Args:
         findings: what to show.
         width: columns of the terminal; a number or name that is wider still is not broken.
+        tokens: say of every arm where its tokens go, not only of those with several threads.
     """
     parts = [_head(findings, width)]
     for dataset in reading.datasets(findings):
         parts += _dataset(findings, dataset, width)
+        shown = sheets_cost.tokens(findings, dataset, whole=tokens)
+        parts += [layout.render(sheet, width) for sheet in shown]
     if findings.ablations:
         parts.append(layout.render(sheets.ablations(findings), width))
     if findings.variances:
@@ -79,7 +82,8 @@ def _notes(notes: Sequence[str], width: int) -> str:
 def _dataset(findings: found.Findings, dataset: str, width: int) -> list[str]:
     parts = [layout.render(sheets.main(findings, dataset), width)]
     scorer = reading.primary(findings, dataset)
-    for axis in reading.axes(findings, dataset, scorer):
+    axes = reading.axes(findings, dataset, scorer)
+    for axis in [a for a in axes if a != reading.POSITION] or axes:
         parts.append(layout.render(sheets.groups(findings, dataset, axis), width))
     compared = reading.differences(findings, dataset)
     for name in reading.unique(d.scorer for d in compared):
