@@ -74,11 +74,17 @@ class Tape(Protocol):
 class Embedder(Protocol):
     """Turns texts into vectors of unit length.
 
-    `id` names the model and everything that changes its vectors; it is stored with each index.
+    A class may have `paid = True` (its calls cost money) and `cost(text)`, in US dollars; see
+    `embedders`.
     """
 
-    id: str
-    dimension: int
+    @property
+    def id(self) -> str:
+        """Names the model and everything that changes its vectors; stored with each index."""
+
+    @property
+    def dimension(self) -> int:
+        """Length of the vectors."""
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Vectors of shape (len(texts), dimension), float32, unit length."""

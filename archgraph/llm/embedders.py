@@ -4,7 +4,9 @@ Called by the runtime for collections with a vector index. Knows no stores.
 
 Names: `hashed`, `hashed/<dimension>`, `minilm`, `minilm/<folder>`, a plugin's, or
 `provider/model` for any embedding model of litellm. A registered class is opened with its
-classmethod `open(rest)`, where `rest` is what follows the first `/`.
+classmethod `open(rest)`, where `rest` is what follows the first `/`. A class whose calls cost money
+says so by an attribute `paid = True`; runs of suites then let one process call it, and count what
+its method `cost(text)` says in US dollars, if it has one.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from archgraph import errors, registry
 from archgraph.llm import base, porter
@@ -53,8 +55,12 @@ change it by five and eleven.
 _CACHED = 1 << 15
 
 
-def open_embedder(name: str) -> base.Embedder:
+def open_embedder(name: str, options: Mapping[str, Any] | None = None) -> base.Embedder:
     """The embedder of that name.
+
+    Args:
+        name: see above.
+        options: for litellm, where that opens it: `retries`, `api_base`...
 
     Raises:
         UnknownName: nothing has that name.
@@ -67,7 +73,19 @@ def open_embedder(name: str) -> base.Embedder:
         return cast(base.Embedder, registry.get("embedders", first).open(rest))
     if not slash or not rest:
         raise errors.UnknownName("embedder", name, [*known, "provider/model"])
-    return cast(base.Embedder, registry.get("embedders", "litellm")(name))
+    return cast(base.Embedder, registry.get("embedders", "litellm")(name, options))
+
+
+def is_paid(name: str) -> bool:
+    """Whether an embedder may cost money: all that litellm opens, and classes that say so.
+
+    Raises:
+        PluginError: its package cannot be loaded.
+    """
+    first = name.partition("/")[0]
+    if first not in registry.entries("embedders") or first == "litellm":
+        return True
+    return bool(getattr(registry.get("embedders", first), "paid", False))
 
 
 class Hashed:

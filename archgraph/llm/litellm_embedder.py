@@ -6,11 +6,12 @@ litellm from the gateway module, on the first call.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from archgraph import clock, errors
-from archgraph.llm import litellm_faults, litellm_gateway, retrying
+from archgraph.llm import litellm_faults, litellm_gateway, retrying, tokens
 
 if TYPE_CHECKING:
     from archgraph.llm.base import Vectors
@@ -45,6 +46,7 @@ class LitellmEmbedder:
         self._options = dict(options or {})
         self._bounds = retrying.Bounds.of(self._options)
         self._pause = pause
+        self._price: tuple[float, float] | None = None
         self._dimension = int(self._options.get("dimensions") or 0)
         self.id = f"{model}/{self._dimension}" if self._dimension else model
 
@@ -69,6 +71,17 @@ class LitellmEmbedder:
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         result: Vectors = (vectors / np.where(norms == 0, 1, norms)).astype(np.float32)
         return result
+
+    def cost(self, text: str) -> float | None:
+        """What embedding a text costs in US dollars, None if the price is not known.
+
+        Its tokens as they are counted here, times litellm's price: providers report one sum for
+        all texts of a request, and this must not depend on what a text was sent along with.
+        """
+        if self._price is None:
+            self._price = litellm_gateway.price(self._model) or (math.nan, 0.0)
+        cost = self._price[0] * tokens.counter(self._model).count(text)
+        return None if math.isnan(cost) else cost
 
     def _ask(self, batch: Sequence[str]) -> list[list[float]]:
         rows = retrying.ask(lambda: self._ask_once(batch), self._bounds, self._pause)

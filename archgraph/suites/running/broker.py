@@ -1,5 +1,7 @@
 """Asks models for all workers: each request is bought once, within the limits of the run.
 
+So are embeddings, text by text (see `embedding`).
+
 Called by `desk`, in one thread for each connection. What is bought is in the ledger before a
 worker hears of it, so that no crash buys it again. Two arms that ask the same share the answer;
 two repeats do not (see `Wanted`). Knows no agents.
@@ -10,19 +12,25 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from archgraph import clock, errors, registry
 from archgraph.llm import base as llm
-from archgraph.llm import recording, retrying
+from archgraph.llm import embedders, recording, retrying
 from archgraph.messages import Completion
 from archgraph.suites import plan
+from archgraph.suites.running import embedding, recordings
 from archgraph.suites.running import ledger as ledgers
-from archgraph.suites.running import recordings
 
 Open = Callable[[str, Mapping[str, Any]], llm.Gateway]
+OpenEmbedder = Callable[[str, Mapping[str, Any]], llm.Embedder]
+
+Answer = TypeVar("Answer")
+
+BATCH = 128
+"""Texts of one request for embeddings."""
 
 _SLICE = 0.5
 """Seconds after which a call that waits looks whether the run is over."""
@@ -54,6 +62,11 @@ class Wanted:
     ordinal: int
     user: str = ""
 
+    def described(self) -> dict[str, Any]:
+        """What a recording says of it where it failed."""
+        told = recording.described(self.request)
+        return {**told, "scope": self.scope, "ordinal": self.ordinal}
+
     @property
     def key(self) -> str:
         """What makes two purchases the same."""
@@ -83,11 +96,12 @@ class Terms:
     limits: plan.Limits = field(default_factory=plan.Limits)
     concurrency: int = 0
     replay: recordings.Recorded | None = None
+    open_embedder: OpenEmbedder = embedders.open_embedder
     pause: Callable[[float], None] = clock.pause
 
 
 class Broker:
-    """Buys completions.
+    """Buys completions and embeddings.
 
     Attributes:
         calls: how many were bought, earlier sessions of the run included.
@@ -104,6 +118,7 @@ class Broker:
         self._turn = threading.Condition()
         self._wanted: set[str] = set()
         self._gateways: dict[tuple[str, str], llm.Gateway] = {}
+        self._embedders: dict[str, llm.Embedder] = {}
         self._providers: dict[tuple[str, str], _Provider] = {}
         self._closed = False
 
@@ -117,28 +132,59 @@ class Broker:
             RecordingMissing: a replay lacks the answer.
         """
         key = wanted.key
-        self._failed_then(key, wanted)
+        self._failed_then(wanted)
         had = self._had_or_mine(key, wanted.user)
         if had is not None:
             return Bought(Completion.from_json(had), 0.0)
         try:
             return self._bought(key, wanted)
         finally:
-            with self._turn:
-                self._wanted.discard(key)
-                self.asking -= 1
-                self._turn.notify_all()
+            self._done({key})
 
-    def _failed_then(self, key: str, wanted: Wanted) -> None:
+    def embed(self, wanted: embedding.Wanted) -> embedding.Bought:
+        """The vectors of texts: each that was bought before, else a new one.
+
+        Raises:
+            Spent: a limit of the run does not allow another call.
+            Closed: the run is over.
+            GatewayError: the provider could not answer, after all attempts.
+            RecordingMissing: a replay lacks a text.
+        """
+        self._failed_then(wanted)
+        name = wanted.embedder
+        texts = {embedding.digest(text): text for text in wanted.texts}
+        paid = 0.0
+        while mine := self._lacking(name, texts):
+            try:
+                paid += self._embedded(wanted, {digest: texts[digest] for digest in mine})
+            finally:
+                self._done({f"{name} {digest.hex()}" for digest in mine})
+        self._ledger.forgive(wanted.key, wanted.user)
+        found = self._ledger.vectors.get(name, list(texts), wanted.user)
+        return embedding.Bought([found[embedding.digest(text)] for text in wanted.texts], paid)
+
+    def about(self, embedder: str) -> dict[str, Any]:
+        """The id of an embedder, and the length of its vectors (0 until one was bought)."""
+        return {"id": self._embedder(embedder).id,
+                "dimension": self._ledger.vectors.dimension(embedder)}  # fmt: skip
+
+    def _done(self, keys: set[str]) -> None:
+        """A call is over, whatever came of it."""
+        with self._turn:
+            self._wanted -= keys
+            self.asking -= 1
+            self._turn.notify_all()
+
+    def _failed_then(self, wanted: Wanted | embedding.Wanted) -> None:
         """In a replay, what failed for this user fails again, whoever else had an answer.
 
         Raises:
             GatewayError: as it was recorded.
         """
         replay = self._terms.replay
-        error = replay.failure(key, wanted.user) if replay is not None else None
+        error = replay.failure(wanted.key, wanted.user) if replay is not None else None
         if error is not None:
-            self._fail(key, wanted, error)
+            self._fail(wanted, error)
             raise error
 
     def close(self, grace: float = 0.0) -> None:
@@ -165,6 +211,23 @@ class Broker:
                     return None
                 self._turn.wait(_SLICE)
 
+    def _lacking(self, embedder: str, texts: Mapping[bytes, str]) -> list[bytes]:
+        """Texts that it is now upon the caller to buy, in one request; none if all are there."""
+        with self._turn:
+            while True:
+                if self._closed:
+                    raise Closed("the run is over")
+                known = self._ledger.vectors.known(embedder, list(texts))
+                missing = [digest for digest in texts if digest not in known]
+                if not missing:
+                    return []
+                free = [each for each in missing if f"{embedder} {each.hex()}" not in self._wanted]
+                if free and self._allowed():
+                    self._wanted |= {f"{embedder} {each.hex()}" for each in free[:BATCH]}
+                    self.asking += 1
+                    return free[:BATCH]
+                self._turn.wait(_SLICE)
+
     def _allowed(self) -> bool:
         """Whether a call may begin; false while that hangs on one under way.
 
@@ -185,7 +248,7 @@ class Broker:
         try:
             completion = self._answer(wanted)
         except errors.GatewayError as error:
-            self._fail(key, wanted, error)
+            self._fail(wanted, error)
             raise
         usage = completion.usage
         found = ledgers.Purchase(
@@ -193,20 +256,34 @@ class Broker:
             usage.cost, usage.prompt_tokens, usage.completion_tokens, described,
         )  # fmt: skip
         self._ledger.buy(found, wanted.user)
-        with self._turn:
-            self.calls += 1
-            self.cost += usage.cost or 0.0
-        if usage.cost is None and self._terms.limits.max_cost:
-            self._note(
-                f"what {wanted.request.model} costs is not known, so the limit on cost does not "
-                "hold for it; limit its calls instead (max_calls)"
-            )
+        self._count(wanted.request.model, [usage.cost])
         return Bought(completion, usage.cost or 0.0)
 
-    def _fail(self, key: str, wanted: Wanted, error: errors.GatewayError) -> None:
-        told = {**recording.described(wanted.request), "scope": wanted.scope,
-                "ordinal": wanted.ordinal}  # fmt: skip
-        self._ledger.fail(key, wanted.user, recording.failure(error), told)
+    def _embedded(self, wanted: embedding.Wanted, texts: Mapping[bytes, str]) -> float:
+        """Buy and keep the vectors of one request; what they cost."""
+        try:
+            found = self._vectors(wanted.embedder, texts)
+        except errors.GatewayError as error:
+            self._fail(wanted, error)
+            raise
+        self._ledger.vectors.keep(wanted.embedder, found)
+        return self._count(wanted.embedder, [each.cost for each in found.values()])
+
+    def _count(self, model: str, costs: Sequence[float | None]) -> float:
+        """Count one call; what it cost, as far as that is known."""
+        known = sum(cost or 0.0 for cost in costs)
+        with self._turn:
+            self.calls += 1
+            self.cost += known
+        if None in costs and self._terms.limits.max_cost:
+            self._note(
+                f"what {model} costs is not known, so the limit on cost does not "
+                "hold for it; limit its calls instead (max_calls)"
+            )
+        return known
+
+    def _fail(self, wanted: Wanted | embedding.Wanted, error: errors.GatewayError) -> None:
+        self._ledger.fail(wanted.key, wanted.user, recording.failure(error), wanted.described())
 
     def _answer(self, wanted: Wanted) -> Completion:
         if self._terms.replay is not None:
@@ -217,25 +294,33 @@ class Broker:
             options["retries"] = 0
             request = replace(request, options={**request.options, "retries": 0})
         gateway = self._gateway(request.model, options)
-        provider = self._provider(request, options)
-        return self._ask(gateway, request, provider, bounds)
+        provider = self._provider(request.model, {**options, **request.options}.get("api_base"))
+        return self._ask(lambda: gateway.complete(request), provider, bounds)
+
+    def _vectors(self, name: str, texts: Mapping[bytes, str]) -> dict[bytes, embedding.Vector]:
+        """New vectors of at most `BATCH` texts, or those that a recording has."""
+        replay = self._terms.replay
+        if replay is not None:
+            return {key: replay.vectors.answer(name, text) for key, text in texts.items()}
+        opened, given = self._embedder(name), list(texts.values())
+        provider = self._provider(name, None)
+        data = self._ask(lambda: embedding.packed(opened, given), provider, retrying.Bounds())
+        price = getattr(opened, "cost", lambda text: None)
+        return {key: embedding.Vector(each, price(text))
+                for (key, text), each in zip(texts.items(), data, strict=True)}  # fmt: skip
 
     def _ask(
-        self,
-        gateway: llm.Gateway,
-        request: llm.Request,
-        provider: _Provider,
-        bounds: retrying.Bounds,
-    ) -> Completion:
+        self, call: Callable[[], Answer], provider: _Provider, bounds: retrying.Bounds
+    ) -> Answer:
         """Ask until there is an answer or the bounds are used up; a wait holds for all workers."""
         attempt = 0
         while True:
             self._wait(provider)
             try:
                 if provider.slots is None:
-                    return gateway.complete(request)
+                    return call()
                 with provider.slots:
-                    return gateway.complete(request)
+                    return call()
             except errors.GatewayFault as fault:
                 bare = errors.GatewayFault(_ONCE.sub("", str(fault)), retry_after=fault.retry_after)
                 seconds = bounds.wait(attempt, bare)
@@ -270,9 +355,14 @@ class Broker:
                 self._gateways[key] = self._open(model, options)
             return self._gateways[key]
 
-    def _provider(self, request: llm.Request, options: Mapping[str, Any]) -> _Provider:
-        base = {**options, **request.options}.get("api_base")
-        key = (request.model.partition("/")[0], str(base or ""))
+    def _embedder(self, name: str) -> llm.Embedder:
+        with self._turn:
+            if name not in self._embedders:
+                self._embedders[name] = self._terms.open_embedder(name, {"retries": 0})
+            return self._embedders[name]
+
+    def _provider(self, model: str, base: Any) -> _Provider:
+        key = (model.partition("/")[0], str(base or ""))
         with self._turn:
             if key not in self._providers:
                 many = self._terms.concurrency

@@ -6,14 +6,14 @@ Called by `worker`. `Models.open` is what a trial opens its gateways with.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 from archgraph import errors
 from archgraph.llm import base as llm
-from archgraph.llm import gateways, recording
+from archgraph.llm import embedders, gateways, recording
 from archgraph.messages import Completion
-from archgraph.suites.running import wire
+from archgraph.suites.running import embedding, timing, wire
 
 UNPAID = ("offline", "scripted", "replay")
 """Gateways that answer within the worker: nothing is bought, so nothing is shared or recorded."""
@@ -30,6 +30,7 @@ class Models:
         self._link = link
         self._scope, self._user = "", ""
         self._asked: dict[str, int] = {}
+        self._about: dict[str, dict[str, Any]] = {}
 
     def begin(self, scope: str, user: str = "") -> None:
         """Begin an ingest, a trial or a grading.
@@ -45,6 +46,12 @@ class Models:
         if model.partition("/")[0] in UNPAID:
             return gateways.open_gateway(model, options)
         return Brokered(self, options)
+
+    def open_embedder(self, name: str) -> llm.Embedder:
+        """The embedder of a name, new for each ingest and trial if it may cost money."""
+        if embedders.is_paid(name):
+            return embedding.Embedder(name, self._told, self._vectors)
+        return timing.opened(name)
 
     def bought(self, request: llm.Request, options: Mapping[str, Any]) -> tuple[Completion, float]:
         """An answer from the coordinator, and what was paid for it just now.
@@ -63,13 +70,22 @@ class Models:
                 "digest": digest, "scope": self._scope, "ordinal": ordinal, "user": self._user,
             }
         )  # fmt: skip
-        if "failure" in reply:
-            raise recording.failed(*reply["failure"])
-        if "missing" in reply:
-            raise errors.RecordingMissing(reply["missing"])
-        if "completion" not in reply:
-            raise Halted
+        _check(reply)
         return Completion.from_json(reply["completion"]), float(reply["paid"])
+
+    def _vectors(self, embedder: str, texts: Sequence[str]) -> tuple[bytes, float, float]:
+        """Vectors of texts from the coordinator, what they cost, and what was paid just now."""
+        reply, frames = self._link.ask(
+            {"do": "embed", "embedder": embedder, "texts": list(texts), "user": self._user}
+        )
+        _check(reply)
+        return frames[0], float(reply["cost"]), float(reply["paid"])
+
+    def _told(self, embedder: str) -> Mapping[str, Any]:
+        """The id of an embedder and the length of its vectors, as the coordinator says."""
+        if not self._about.get(embedder, {}).get("dimension"):
+            self._about[embedder] = self._link.ask({"do": "embedder", "embedder": embedder})[0]
+        return self._about[embedder]
 
 
 class Brokered:
@@ -92,6 +108,16 @@ class Brokered:
     def stream(self, request: llm.Request) -> Generator[llm.Delta, None, Completion]:
         """Answer one request in one piece."""
         return (yield from llm.completed(self, request))
+
+
+def _check(reply: Mapping[str, Any]) -> None:
+    """Raise what the coordinator says went wrong."""
+    if "failure" in reply:
+        raise recording.failed(*reply["failure"])
+    if "missing" in reply:
+        raise errors.RecordingMissing(reply["missing"])
+    if "over" in reply:
+        raise Halted
 
 
 def plain(request: llm.Request) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any
 import pydantic
 
 from archgraph import clock, errors, registry
-from archgraph.llm import gateways
+from archgraph.llm import embedders, gateways
 from archgraph.suites import plan as plans
 from archgraph.suites.running import (
     board,
@@ -49,7 +49,8 @@ class Options:
     `engine_options` go to the engine. `record` and `replay` are folders of recordings. `watch` is
     told the progress a few times a second. `lease` is how many seconds a worker may give no sign
     of life, `concurrency` the most calls at once to one model (0: any number). `retry_broken` does
-    broken trials again. `open_gateway` opens the models that are paid.
+    broken trials again. `open_gateway` opens the models that are paid, `open_embedder` the
+    embedders.
     """
 
     engine: str = "local"
@@ -62,6 +63,7 @@ class Options:
     concurrency: int = 0
     retry_broken: bool = False
     open_gateway: broker.Open = gateways.open_gateway
+    open_embedder: broker.OpenEmbedder = embedders.open_embedder
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def run(plan: plans.RunPlan, folder: str | Path, options: Options | None = None)
         ingested = ledger.ingested() if todo else {}
         if replay is not None:
             replay.place = ledger.place
-        terms = broker.Terms(plan.limits, chosen.concurrency, replay)
+        terms = broker.Terms(plan.limits, chosen.concurrency, replay, chosen.open_embedder)
         buyer = broker.Broker(ledger, chosen.open_gateway, terms)
         open_trials = (each for each in plan.trials if each.id in todo)
         work = board.Board.of(plan.histories, open_trials, ingested, max(1, chosen.workers))

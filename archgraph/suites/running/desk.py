@@ -22,7 +22,7 @@ from archgraph.suites.running import (
 from archgraph.suites.running import (
     broker as brokers,
 )
-from archgraph.suites.running import brokered, committing, ledger_plan, packing, wire
+from archgraph.suites.running import brokered, committing, embedding, ledger_plan, packing, wire
 from archgraph.suites.running import ledger as ledgers
 from archgraph.suites.scoring import run as scoring
 
@@ -92,7 +92,7 @@ class Desk:
             "hello": self._hello, "arm": self._arm, "conversation": self._conversation,
             "next": self._unit, "ingested": self._ingested, "snapshot": self._snapshot,
             "claim": self._claim, "commit": self._commit, "complete": self._complete,
-            "leave": self._leave,
+            "embed": self._embed, "embedder": self._embedder, "leave": self._leave,
         }  # fmt: skip
         self._end_if_done()
 
@@ -245,10 +245,32 @@ class Desk:
             brokered.read(message["request"]), message["options"], message["digest"],
             message["scope"], message["ordinal"], message["user"],
         )  # fmt: skip
+
+        def buy() -> wire.Answer:
+            bought = self.broker.buy(wanted)
+            return {"completion": bought.completion.to_json(), "paid": bought.paid}, []
+
+        return self._bought(seat, buy)
+
+    def _embed(self, seat: Seat, message: wire.Message, frames: Sequence[bytes]) -> wire.Answer:
+        wanted = embedding.Wanted(message["embedder"], message["texts"], message["user"])
+
+        def buy() -> wire.Answer:
+            bought = self.broker.embed(wanted)
+            data = b"".join(each.data for each in bought.vectors)
+            return {"cost": bought.cost, "paid": bought.paid}, [data]
+
+        return self._bought(seat, buy)
+
+    def _embedder(self, seat: Seat, message: wire.Message, frames: Sequence[bytes]) -> wire.Answer:
+        return self.broker.about(message["embedder"]), []
+
+    def _bought(self, seat: Seat, buy: Callable[[], wire.Answer]) -> wire.Answer:
+        """What is bought for a worker, or why it cannot be had."""
         with self._changed:
             self.board.busy(seat.unit, float("inf"))  # the wait is ours, not the worker's
         try:
-            bought = self.broker.buy(wanted)
+            return buy()
         except brokers.Spent as error:
             self.stop(str(error))
             return {"over": True}, []
@@ -261,7 +283,6 @@ class Desk:
         finally:
             with self._changed:
                 self.board.busy(seat.unit, clock.elapsed() + self._lease)
-        return {"completion": bought.completion.to_json(), "paid": bought.paid}, []
 
     def _keep(self, trial: str, found: ledgers.Commit, unit: int) -> bool:
         with self._changed:

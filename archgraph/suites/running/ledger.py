@@ -21,6 +21,7 @@ from archgraph.suites import plan as plans
 from archgraph.suites import results
 from archgraph.suites.datasets import case as cases
 from archgraph.suites.running import ledger_plan, ledger_schema, packing, reading, rows, shares
+from archgraph.suites.running import ledger_vectors as vectors
 
 DONE = ledger_schema.DONE
 
@@ -64,13 +65,18 @@ class Purchase:
 
 
 class Ledger:
-    """A run's ledger. Open it with `open`; close it, or use it as a context manager."""
+    """A run's ledger. Open it with `open`; close it, or use it as a context manager.
+
+    Attributes:
+        vectors: the embeddings that were bought.
+    """
 
     def __init__(self, connection: Any, folder: Path, lock: Any = None) -> None:
         self.folder = folder
         self._db = connection
         self._file_lock = lock
         self._lock = threading.RLock()
+        self.vectors = vectors.Vectors(connection, self._lock, self._writing)
         self._scorers: dict[str, int] = {}
         self._conversations: dict[str, cases.Conversation] = {}
 
@@ -249,18 +255,28 @@ class Ledger:
                 (key, user, *failure, _compressed(request)),
             )
 
+    def forgive(self, key: str, user: str) -> None:
+        """Forget a failure: what failed was had after all."""
+        with self._lock:
+            sql = "FROM failure WHERE key = ? AND user = ?"
+            if self._db.execute(f"SELECT 1 {sql}", (key, user)).fetchone():
+                with self._writing():
+                    self._db.execute(f"DELETE {sql}", (key, user))
+
     def spent(self) -> tuple[int, float]:
-        """How many calls were bought, and what they cost in US dollars."""
+        """How many calls were made, for embeddings, too, and what they cost in US dollars."""
         with self._lock:
             sql = "SELECT count(*), coalesce(sum(cost), 0.0) FROM purchase"
             calls, cost = self._db.execute(sql).fetchone()
-        return int(calls), float(cost)
+            requests, more = self.vectors.spent()
+        return int(calls) + requests, float(cost) + more
 
     def purchases(self) -> list[dict[str, Any]]:
         """Everything that was bought, and every failure, in an order that does not depend on time.
 
         Each holds `key`, `scope`, `ordinal`, the request's outline, and either a `completion` or
-        a `failure` (kind and text) with its `user`.
+        a `failure` (kind and text) with its `user`. The failure of an embedding has `embedder` and
+        `text` instead; embeddings themselves are in `vectors`.
         """
         with self._lock:
             return reading.purchases(self._db)

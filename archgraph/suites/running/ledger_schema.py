@@ -19,7 +19,7 @@ FILE = "run.db"
 APPLICATION_ID = 0x61726772
 """Marks the file as a ledger of archgraph (`argr`)."""
 
-SCHEMA = 2
+SCHEMA = 3
 PENDING, CLAIMED, DONE = 0, 1, 2
 """States of a trial."""
 
@@ -61,6 +61,10 @@ CREATE TABLE used(purchase TEXT NOT NULL, user TEXT NOT NULL, PRIMARY KEY (purch
     WITHOUT ROWID;
 CREATE TABLE failure(key TEXT NOT NULL, user TEXT NOT NULL, kind TEXT NOT NULL,
     text TEXT NOT NULL, request BLOB NOT NULL, PRIMARY KEY (key, user)) WITHOUT ROWID;
+CREATE TABLE vector(n INTEGER PRIMARY KEY, embedder TEXT NOT NULL, text BLOB NOT NULL,
+    request INTEGER NOT NULL, cost REAL, data BLOB NOT NULL, UNIQUE (embedder, text));
+CREATE TABLE vector_use(vector INTEGER NOT NULL, user TEXT NOT NULL, PRIMARY KEY (vector, user))
+    WITHOUT ROWID;
 CREATE TABLE input(n INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE,
     description TEXT NOT NULL DEFAULT '');
 """

@@ -1,17 +1,17 @@
 """A pilot: a few cases done in this process by the offline policy, to see what a run may take.
 
 Called by the door before a run is shown; the estimate takes it as a function. Asks no paid model:
-where an arm names one, the policy stands in for it.
+where an arm names one, the policy stands in for it, and `hashed` for a paid embedder.
 """
 
 from __future__ import annotations
 
 from archgraph.llm import base as llm
-from archgraph.llm import extractive
+from archgraph.llm import embedders, extractive
 from archgraph.suites import plan as plans
 from archgraph.suites import record
 from archgraph.suites.datasets import case as cases
-from archgraph.suites.running import trial
+from archgraph.suites.running import timing, trial
 
 
 class Pilot:
@@ -55,4 +55,5 @@ class Pilot:
         return trial.Conditions(
             arm.plan, dataset.options.mode or dataset.mode, plans.Faults(), limits.tokens_per_case,
             limits.ingest_tokens, self._plan.embedder, lambda model, options: self._policy,
+            lambda name: timing.opened("hashed" if embedders.is_paid(name) else name),
         )  # fmt: skip

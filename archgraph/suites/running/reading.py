@@ -101,7 +101,11 @@ def _paid(db: Any, table: str) -> dict[str, float]:
         SELECT {table}.id AS id, purchase.cost AS cost, min({table}.place)
         FROM used JOIN {table} ON {table}.id = used.user
         JOIN purchase ON purchase.key = used.purchase
-        WHERE {table}.place IS NOT NULL GROUP BY purchase.key) GROUP BY id"""
+        WHERE {table}.place IS NOT NULL GROUP BY purchase.key
+        UNION ALL SELECT {table}.id, vector.cost, min({table}.place)
+        FROM vector_use JOIN {table} ON {table}.id = vector_use.user
+        JOIN vector ON vector.n = vector_use.vector
+        WHERE {table}.place IS NOT NULL GROUP BY vector.embedder, vector.text) GROUP BY id"""
     return {id: cost or 0.0 for id, cost in db.execute(sql)}
 
 

@@ -1,6 +1,7 @@
 """Recordings of a run: all that was bought, so that anybody can repeat it without a key.
 
-`write` puts `recording.jsonl` and `manifest.json` into a folder; two equal runs write equal files.
+`write` puts `recording.jsonl` and `manifest.json` into a folder, and `embeddings.jsonl` where
+embeddings were bought; two equal runs write equal files.
 `Recorded` answers from such a folder. `verify` derives a run's table anew from what it kept.
 """
 
@@ -19,11 +20,15 @@ from archgraph.llm import recording
 from archgraph.messages import Completion
 from archgraph.suites import record, results
 from archgraph.suites.running import ledger as ledgers
+from archgraph.suites.running import recorded_vectors as vectors
 from archgraph.suites.running import rows, shares
 from archgraph.suites.scoring import run as scoring
 
 RECORDING = "recording.jsonl"
 MANIFEST = "manifest.json"
+
+_FILES = {"recording": RECORDING, "embeddings": vectors.FILE}
+"""The files of a recording, by what a manifest calls them."""
 
 _SHOWN = 20
 """Mismatches of one kind that `verify` tells before it only counts them."""
@@ -31,6 +36,9 @@ _SHOWN = 20
 
 class Recorded:
     """Answers from a folder that `write` made.
+
+    Attributes:
+        vectors: the embeddings in it.
 
     Raises:
         InputError: there is no recording in it, or it was changed since.
@@ -44,7 +52,8 @@ class Recorded:
         if wrong:
             raise errors.InputError("\n".join(wrong))
         self._found: dict[str, Completion] = {}
-        self._failed: dict[tuple[str, str], tuple[str, str]] = {}
+        self.vectors = vectors.Recorded(self.folder)
+        self._failed = dict(self.vectors.failures)
         self.place: Callable[[str], str] = str
         for row in self._rows:
             key = _purchase(row)
@@ -54,7 +63,7 @@ class Recorded:
                 self._found[key] = Completion.from_json(row["completion"])
 
     def failure(self, key: str, user: str) -> errors.GatewayError | None:
-        """How the model failed for a trial or history; None if it did not."""
+        """How a model or embedder failed for a trial or history; None if it did not."""
         found = self._failed.get((key, self.place(user))) if self._failed else None
         return recording.failed(*found) if found else None
 
@@ -93,12 +102,16 @@ def write(ledger: ledgers.Ledger, folder: str | Path) -> None:
     """
     place = Path(folder)
     found = ledger.results()
-    lines = [json.dumps(row, ensure_ascii=False, sort_keys=True) for row in ledger.purchases()]
-    data = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass")
+    bought = ledger.purchases()
+    lines = [json.dumps(row, ensure_ascii=False, sort_keys=True)
+             for row in bought if "embedder" not in row]  # fmt: skip
+    embedded = vectors.lines(ledger, [row for row in bought if "embedder" in row])
     try:
         place.mkdir(parents=True, exist_ok=True)
-        _put(place / RECORDING, data)
-        told = {"recording": {"sha256": _sha(data), "rows": len(lines)}}
+        told = {"recording": _written(place / RECORDING, lines)}
+        (place / vectors.FILE).unlink(missing_ok=True)
+        if embedded:
+            told["embeddings"] = _written(place / vectors.FILE, embedded)
         _put(place / MANIFEST, _plain({**manifest(found), **told}))
     except OSError as error:
         raise errors.InputError(f"cannot write to {place}: {error.strerror}") from error
@@ -118,7 +131,7 @@ def manifest(found: results.Results) -> dict[str, Any]:
 
 def write_manifest(found: results.Results, folder: Path) -> None:
     """Write a run's own manifest beside its ledger; a recording's part of it is kept."""
-    kept = {name: each for name, each in _manifest(folder).items() if name == "recording"}
+    kept = {name: each for name, each in _manifest(folder).items() if name in _FILES}
     _put(folder / MANIFEST, _plain({**manifest(found), **kept}))
 
 
@@ -210,10 +223,11 @@ def _purchase(row: Mapping[str, Any]) -> str:
 
 
 def _changed(folder: Path) -> Iterator[str]:
-    path = folder / RECORDING
-    told = _manifest(folder).get("recording", {})
-    if told and path.is_file() and told.get("sha256") != _sha(path.read_bytes()):
-        yield f"{path}: its sha256 is not the one in {MANIFEST}; it was changed since"
+    for name, file in _FILES.items():
+        path = folder / file
+        told = _manifest(folder).get(name, {})
+        if told and path.is_file() and told.get("sha256") != _sha(path.read_bytes()):
+            yield f"{path}: its sha256 is not the one in {MANIFEST}; it was changed since"
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
@@ -243,6 +257,13 @@ def _manifest(folder: Path) -> dict[str, Any]:
     except ValueError as error:
         raise errors.InputError(f"{path} is not JSON: {error}") from error
     return found
+
+
+def _written(path: Path, lines: Sequence[str]) -> dict[str, Any]:
+    """Write lines to a file; what a manifest says of it."""
+    data = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass")
+    _put(path, data)
+    return {"sha256": _sha(data), "rows": len(lines)}
 
 
 def _put(path: Path, data: bytes) -> None:

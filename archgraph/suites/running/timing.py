@@ -18,7 +18,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from archgraph import clock
 from archgraph.graph import plan as plans
@@ -29,6 +29,8 @@ from archgraph.suites import record
 
 if TYPE_CHECKING:
     from archgraph.llm.base import Vectors
+
+OpenEmbedder = Callable[[str], llm.Embedder]
 
 QUEUE, RENDER, EMBED, SEARCH, MODEL, TOOLS, COMMIT = record.TIMES
 
@@ -92,31 +94,44 @@ class Watch:
         self._since = now
 
 
-class _Embedding:
+class Embedding:
     """Opens an embedder when it is needed, and tells a watch how long it works."""
 
-    def __init__(self, name: str, watch: Watch) -> None:
-        self._name, self._watch = name, watch
+    def __init__(self, name: str, open_embedder: OpenEmbedder, watch: Watch) -> None:
+        self._name, self._open, self._watch = name, open_embedder, watch
+        self._inner: llm.Embedder | None = None
 
     @property
     def id(self) -> str:
         """As the embedder says."""
-        return _opened(self._name).id
+        return self._opened().id
 
     @property
     def dimension(self) -> int:
         """As the embedder says."""
-        return _opened(self._name).dimension
+        return self._opened().dimension
+
+    @property
+    def cost(self) -> float:
+        """What its vectors have cost in US dollars, where the embedder is one that counts it."""
+        cost = getattr(self._inner, "cost", 0.0)
+        return cost if isinstance(cost, float) else 0.0
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Vectors of texts."""
         with self._watch.part(EMBED):
-            return _opened(self._name).embed(texts)
+            return self._opened().embed(texts)
+
+    def _opened(self) -> llm.Embedder:
+        if self._inner is None:
+            self._inner = self._open(self._name)
+        return self._inner
 
 
-def embedder(name: str, watch: Watch) -> llm.Embedder:
-    """The embedder of a name, opened at its first use, once in a process; its time is counted."""
-    return cast(llm.Embedder, _Embedding(name, watch))
+@functools.cache
+def opened(name: str) -> llm.Embedder:
+    """The embedder of a name, once in a process."""
+    return embedders.open_embedder(name)
 
 
 def attach(agent: agents.Agent, watch: Watch) -> None:
@@ -161,8 +176,3 @@ class _Connection:
             return self._inner.execute(sql, *parameters)
         with self._watch.part(COMMIT):
             return self._inner.execute(sql)
-
-
-@functools.cache
-def _opened(name: str) -> llm.Embedder:
-    return embedders.open_embedder(name)

@@ -46,7 +46,8 @@ class Conditions:
 
     `mode` is `observe` (items are logged and fire event triggers) or `converse` (the user's items
     are sent as messages and the threads run). Bounds are in tokens, 0 is none. `embedder` is the
-    plan's own where it is empty. `open_gateway` is called once per model, ingest and question.
+    plan's own where it is empty. `open_gateway` is called once per model, ingest and question,
+    `open_embedder` once per ingest and question.
     """
 
     plan: plans.Plan
@@ -56,6 +57,7 @@ class Conditions:
     ingest_tokens: int
     embedder: str
     open_gateway: Callable[[str, Mapping[str, Any]], llm.Gateway]
+    open_embedder: timing.OpenEmbedder = timing.opened
 
 
 def simple(architecture: plans.Plan, mode: str = "observe") -> Conditions:
@@ -140,7 +142,8 @@ def ingest(conditions: Conditions, conversation: cases.Conversation, seed: int) 
     )  # fmt: skip
     history = conversation.items
     start = next((item.at for item in history if item.at is not None), DEFAULT_START)
-    setup = agents.Setup(clock.VirtualClock(start), meter, _embedding(conditions, watch))
+    embedder = _embedding(conditions, watch)
+    setup = agents.Setup(clock.VirtualClock(start), meter, embedder)
     agent = agents.create(conditions.plan, seed=seed, setup=setup)
     try:
         timing.attach(agent, watch)
@@ -151,7 +154,7 @@ def ingest(conditions: Conditions, conversation: cases.Conversation, seed: int) 
         agent.close()
         raise
     status, reason = (CUT, meter.refused) if meter.refused else _ended(agent, failures, history)
-    return Ingested(agent, meter.spent, watch.times, status, reason)
+    return Ingested(agent, _with(meter.spent, embedder), watch.times, status, reason)
 
 
 def restore(conditions: Conditions, snapshot: bytes) -> Ingested:
@@ -163,12 +166,13 @@ def restore(conditions: Conditions, snapshot: bytes) -> Ingested:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "agent.db"
         path.write_bytes(zlib.decompress(snapshot))
-        with agents.open_file(str(path), readonly=True) as kept:
+        embedder = _embedding(conditions, timing.Watch())
+        given = agents.Setup(embedder=embedder)
+        with agents.open_file(str(path), setup=given, readonly=True) as kept:
             told = json.loads(kept.db.meta(_KEPT) or "{}")
-            setup = agents.Setup(
-                clock.VirtualClock(told["now"]), embedder=_embedding(conditions, timing.Watch())
-            )
+            setup = agents.Setup(clock.VirtualClock(told["now"]), embedder=embedder)
             agent = kept.fork(":memory:", setup=setup)
+            catch_up(agent)
     spent = record.Spent(**told["spent"])
     return Ingested(agent, spent, told["times"], told["status"], told["reason"])
 
@@ -191,7 +195,8 @@ def ask(
         drawn=conditions.faults, seed=seed,
     )  # fmt: skip
     present = clock.VirtualClock(agent.db.now())
-    setup = agents.Setup(present, meter, _embedding(conditions, watch))
+    embedder = _embedding(conditions, watch)
+    setup = agents.Setup(present, meter, embedder)
     with agent.fork(":memory:", setup=setup) as fork:
         fork.db.seed = seed
         timing.attach(fork, watch)
@@ -206,11 +211,11 @@ def ask(
         view = observing.look(seen)
         outcome = observing.observe(view, watch.times)
         fates = losses.gold(view, lambda: ingested.past(case.history))
-        return dataclasses.replace(outcome, gold=fates)
+        return dataclasses.replace(outcome, gold=fates, spent=_with(outcome.spent, embedder))
 
 
 def catch_up(agent: agents.Agent) -> None:
-    """Index what can be searched, once, so that no fork has to do it again."""
+    """Index what can be searched and mirror it, once, so that no fork has to do it again."""
     wanted = {item.store for t in agent.plan.threads.values()
               for item in t.context if item.mode == "search"}  # fmt: skip
     wanted |= {name for tool in agent.plan.tools.values() if tool.reads for name in tool.stores}
@@ -255,5 +260,11 @@ def _ended(
     return (FAILED, "; ".join(told)) if told else (DONE, "")
 
 
-def _embedding(conditions: Conditions, watch: timing.Watch) -> llm.Embedder:
-    return timing.embedder(conditions.embedder or conditions.plan.embedder, watch)
+def _embedding(conditions: Conditions, watch: timing.Watch) -> timing.Embedding:
+    name = conditions.embedder or conditions.plan.embedder
+    return timing.Embedding(name, conditions.open_embedder, watch)
+
+
+def _with(spent: record.Spent, embedder: timing.Embedding) -> record.Spent:
+    """What was spent, embeddings included."""
+    return dataclasses.replace(spent, cost=spent.cost + embedder.cost)

@@ -204,7 +204,7 @@ class Worker:
         return trial.Conditions(
             self._plan(history.arm), setup["modes"][history.dataset], faults,
             setup["tokens_per_case"], setup["ingest_tokens"], setup["embedder"],
-            self._models.open,
+            self._models.open, self._models.open_embedder,
         )  # fmt: skip
 
     def _plan(self, arm: str) -> graphs.Plan:
