@@ -200,7 +200,7 @@ def _cells(
 def _by_position(
     part: analysis_rows.Part, work: analysis_rows.Work, scorer: str, there: Any, level: float
 ) -> Iterator[findings.Cell]:
-    for code, name in enumerate(analysis_rows.POSITIONS):
+    for code, name in enumerate(findings.POSITIONS):
         here = there & (work.positions[part.cases] == code)
         if here.any():
             cell = _cell(part, work, scorer, here, level)

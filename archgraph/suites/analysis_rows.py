@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from archgraph.suites import results
+from archgraph.suites import findings, results
 
 Numbers = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -22,8 +22,6 @@ STATUSES = ("done", "failed", "cut", "broken")
 LOST = ("failed", "broken")
 """Trials that are wrong whatever a scorer made of them; one that was cut has its reply scored."""
 
-POSITIONS = ("0-20 %", "20-40 %", "40-60 %", "60-80 %", "80-100 %")
-"""Where in its history a case's evidence stands."""
 LONG = 20
 """Items that half of a dataset's histories must pass before positions in them tell anything."""
 
@@ -48,8 +46,8 @@ class Part:
 class Work:
     """The cases of one dataset: the conversation (a code) and the category of each.
 
-    `positions` has the place in `POSITIONS` of each case's evidence, -1 where it has none or where
-    the dataset is not looked at by position.
+    `positions` has the place in `findings.POSITIONS` of each case's evidence, -1 where it has none
+    or where the dataset is not looked at by position.
     """
 
     cases: Sequence[str]
@@ -117,7 +115,7 @@ def _positions(metrics: Sequence[Mapping[str, float]]) -> Codes:
     places = np.array([each.get("position", np.nan) for each in metrics], dtype=np.float64)
     there = ~np.isnan(places)
     codes = np.full(len(places), -1, dtype=np.int64)
-    many = len(POSITIONS)
+    many = len(findings.POSITIONS)
     codes[there] = np.minimum(many - 1, (places[there] * many).astype(np.int64))
     items = [each.get("items", 0.0) for each, is_ in zip(metrics, there, strict=True) if is_]
     if not items or np.median(items) <= LONG or len(np.unique(codes[there])) < 2:

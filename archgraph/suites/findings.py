@@ -13,6 +13,9 @@ from typing import Any
 A_BETTER, B_BETTER, EQUIVALENT, INCONCLUSIVE = "better", "worse", "equivalent", "inconclusive"
 """Verdicts of an arm against a baseline."""
 
+POSITIONS = ("0-20 %", "20-40 %", "40-60 %", "60-80 %", "80-100 %")
+"""The groups of the axis `position`: where in its history a case's evidence stands."""
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:

@@ -334,6 +334,11 @@ def test_positions_are_joined_by_a_line_with_intervals() -> None:
     for svg in drawn:
         assert svg.count('class="line"') == 6 and svg.count('class="err"') >= 29
     assert "position=" not in told
+    few = [c for c in cells if c.group != "20-40 %"]
+    told = page.html(dataclasses.replace(STUDY, cells=[*STUDY.cells, *few]))
+    drawn = [svg for svg in re.findall(r"<svg.*?</svg>", told, re.DOTALL)
+             if "by place of the evidence in the history" in svg]  # fmt: skip
+    assert all(">20-40 %<" in svg for svg in drawn)  # a place without cases keeps its room
 
 
 def test_the_page_says_the_family_and_mcnemars_p() -> None:

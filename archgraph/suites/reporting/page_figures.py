@@ -55,6 +55,8 @@ def by_group(findings: found.Findings, dataset: str, axis: str) -> str:
     """The score of every arm in every group of an axis."""
     scorer = reading.primary(findings, dataset)
     names = reading.groups(findings, dataset, scorer, axis)
+    if axis == reading.POSITION:
+        names = list(found.POSITIONS)  # those without a case, too, so that places are to scale
     cells = reading.slices(findings, dataset, scorer, axis)
     places = {(c.arm, c.group): c.score for c in cells}
     arms, left = chosen(findings, dataset)

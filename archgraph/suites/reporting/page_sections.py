@@ -247,6 +247,7 @@ def costs(findings: found.Findings) -> str:
         drawn.append(h.table(sheets_cost.costs(findings, dataset), _arm_cell(findings)))
         if sheets_cost.stores(findings, dataset):
             drawn.append(figures.in_window(findings, dataset))
+            drawn.append(_as_table(h.table(sheets_cost.windows(findings, dataset))))
         if any(c.by_thread for c in findings.costs if c.dataset == dataset):
             drawn.append(h.table(sheets_cost.threads(findings, dataset), _arm_cell(findings)))
         if sheets_cost.parts(findings, dataset):
