@@ -124,11 +124,23 @@ def trials(folder: Path) -> list[dict[str, str]]:
     ("form", "word"),
     [
         ("text", "contains"), ("md", "| memgpt |"), ("csv", "memgpt"), ("trials", "memgpt"),
-        ("latex", r"\toprule"), ("html", "<!doctype html>"),
+        ("latex", r"\toprule"), ("html", "<!doctype html>"), ("differences", "mcnemar"),
+        ("costs", "thread,main,prompt_tokens"),
     ],
 )  # fmt: skip
 def test_a_run_is_told_in_every_format(folder: Path, form: str, word: str) -> None:
     assert word in commands.invoke("report", str(folder), "--format", form).stdout
+
+
+def test_whoever_asks_is_told_where_the_tokens_go(folder: Path) -> None:
+    assert "where the tokens go" not in commands.invoke("report", str(folder)).stdout
+    told = commands.invoke("report", str(folder), "--tokens").stdout
+    assert "by thread" in told and "by store" in told
+
+
+def test_a_page_may_hold_some_trials(folder: Path) -> None:
+    told = commands.invoke("report", str(folder), "--format", "html", "--details", "some").stdout
+    assert "Only some trials of each cell keep their steps." in told
 
 
 def test_json_holds_cells_and_differences(folder: Path) -> None:
