@@ -209,6 +209,11 @@ def test_the_family_of_comparisons_is_told(form: Callable[[found.Findings], str]
     assert whole.count("over all 13 comparisons of the run") == 3
     lone = dataclasses.replace(STUDY, differences=STUDY.differences[:1], ablations=[])
     assert "over the one comparison on nested_kv" in told(lone)
+    first, *rest = STUDY.differences  # what has no p is in no family
+    without = [dataclasses.replace(first, p=math.nan, adjusted=math.nan), *rest]
+    assert "over the 7 comparisons on nested_kv" in told(
+        dataclasses.replace(STUDY, differences=without)
+    )
 
 
 def test_mcnemars_p_stands_beside_the_p_that_decides() -> None:
