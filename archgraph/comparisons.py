@@ -190,7 +190,7 @@ def page(
         def told(trial: str) -> dict[str, Any]:
             case = held.case(trial)
             done = losses.with_score(record.outcome(held.outcome(trial), case), primary[trial])
-            return {**record.plain(done), "case": record.plain(case)}
+            return {**record.plain(done), "case": record.plain(case), "scores": held.scores(trial)}
 
         return page.html(shown, rows, told, which=which)
 

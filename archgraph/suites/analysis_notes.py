@@ -35,6 +35,7 @@ def notes(
         *_uncommon(columns, differences),
         *_bad(given),
         *_faults(given),
+        *_probes(given),
         *_left_out(given),
         *_nothing(differences),
     ]
@@ -127,6 +128,13 @@ def _faults(given: results.Results) -> Iterator[str]:
     faults = given.suite.get("faults")
     if isinstance(faults, Mapping) and faults.get("rate"):
         yield f"A share of {float(faults['rate']):.0%} of model calls was made to go wrong."
+
+
+def _probes(given: results.Results) -> Iterator[str]:
+    """How the scorers themselves did when they were tested."""
+    for told in (given.manifest.get("probes") or {}).values():
+        said = str(told["said"])
+        yield f"{said[:1].upper()}{said[1:]}."
 
 
 def _left_out(given: results.Results) -> Iterator[str]:

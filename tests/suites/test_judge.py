@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import json
 
@@ -149,7 +150,10 @@ def test_vague_answers_never_hold_the_gold():
 def test_the_probe_tells_a_judge_that_takes_anything_from_one_that_does_not():
     found = judge.probe(Judge("RIGHT"), QUESTIONS, "lenient")
     assert (found.asked, found.accepted, found.share) == (4, 4, 1.0)
-    assert "accepts 4 of 4" in found.sentence() and "62.8%" in found.sentence()
+    assert found.sentence() == (
+        "the lenient judge accepted 4 of 4 deliberately vague wrong answers "
+        "(published for a lenient prompt: 62.8 %)"
+    )
     ask = Judge("WRONG")
     found = judge.probe(ask, QUESTIONS)
     assert found.share == 0.0 and found.variant == "strict"
@@ -162,3 +166,32 @@ def test_the_probe_takes_answers_made_elsewhere():
     ask = Judge("WRONG")
     judge.probe(ask, QUESTIONS[:1], vague=lambda case: "In spring.")
     assert ask.asked[0][1].endswith("Reply to grade:\nIn spring.")
+
+
+def test_a_judge_is_probed_with_few_questions_that_stay_the_same():
+    ask = Judge("WRONG")
+    of = judge.Judge(judge.Judge.Options(probe=2))
+    of_one = outcomes.case("blue")
+    questions = [dataclasses.replace(of_one, id=f"q{n}") for n in range(9)]
+    found = of.probe(questions, ask)
+    assert (found["asked"], found["accepted"], found["prompt"]) == (2, 0, "strict")
+    assert found["said"].startswith("the strict judge accepted 0 of 2 deliberately vague")
+    chosen = [each["case"] for each in found["verdicts"]]
+    again = of.probe(questions[::-1] + QUESTIONS[-1:], ask)
+    assert [each["case"] for each in again["verdicts"]] == chosen
+    json.dumps(found)
+
+
+def test_a_judge_is_not_probed_when_nobody_wants_it():
+    assert judge.Judge(judge.Judge.Options(probe=0)).probe(QUESTIONS, outcomes.nobody) is None
+
+
+def test_the_probe_asks_with_the_prompt_of_each_case():
+    ask = Judge("RIGHT")
+    of = outcomes.case("blue", category="knowledge-update")
+    judge.probe(ask, [of], "longmemeval")
+    assert ask.asked[0][0] == judge.VARIANTS["longmemeval knowledge-update"]
+    of = outcomes.case("blue", details={"rubric": ["name the shade", "say why"]})
+    judge.probe(ask, [of], "rubric")
+    assert ask.asked[1][0] == judge.VARIANTS["rubric"]
+    assert "Requirement: name the shade" in ask.asked[1][1]

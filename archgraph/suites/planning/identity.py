@@ -154,7 +154,9 @@ def scorer(book: Book, made: plan.ScorerPlan, kind: type[scorers.Scorer]) -> tup
     own = made.type.replace(".py:", ":").replace("/", ".")
     code = sources.of_function(own, (made.folder,)) if ":" in own else sources.of_type(kind)
     source = f"{code}/{sources.of_module('archgraph.suites.scoring.run')}"
-    options = kind.Options.model_validate(dict(made.options)).model_dump(mode="json")
+    options = kind.Options.model_validate(dict(made.options)).model_dump(
+        mode="json", exclude=set(kind.Options.aside)
+    )
     name = f"scorer {made.name}"
     told = canonical(options) if options else "without options"
     value = {"type": kind.__qualname__, "options": options, "source": source}

@@ -22,6 +22,8 @@ Told = Callable[[str], Mapping[str, Any]]
 """What a trial did, by its id: an outcome in plain form, with its `case` and perhaps `scores`."""
 _INDEXED = 50_000
 _SOME = 20
+_ANSWER = 400
+"""Characters of a judge's answer; the whole stands in the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +125,19 @@ def _trial(outcome: Mapping[str, Any], values: page_pool.Pool) -> dict[str, Any]
         "searches": outcome.get("searches", ()), "spent": outcome.get("spent", {}),
         "by_thread": outcome.get("by_thread", {}),
         "notes": {name: note for name, each in (outcome.get("scores") or {}).items()
-                  if (note := _fields(each).get("note"))},
+                  if (note := _why(_fields(each)))},
     }  # fmt: skip
+
+
+def _why(score: Mapping[str, Any]) -> str:
+    """A score's note, and every verdict of a judge with what it answered."""
+    told = [str(score.get("note") or "")]
+    for vote in (score.get("details") or {}).get("votes", ()):
+        answer = " ".join(str(vote["answers"][-1]).split())
+        cut = f"{answer[:_ANSWER]}…" if len(answer) > _ANSWER else answer
+        point = f" ({vote['point']})" if vote.get("point") else ""
+        told.append(f"{vote['verdict']}{point}: {cut}")
+    return " | ".join(filter(None, told))
 
 
 def _steps(steps: Sequence[Mapping[str, Any]], values: page_pool.Pool) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from archgraph.suites.running import (
     broker,
     desk,
     engine,
+    probing,
     progress,
     recordings,
     wire,
@@ -156,6 +157,7 @@ class _Session:
         alone = worker.Worker(wire.Direct(told))
         try:
             alone.run()
+            self._probe()
         finally:
             alone.close()
             self.desk.leave(seat, died=False)
@@ -171,12 +173,18 @@ class _Session:
                 brought.tend(self.options.workers - len(self.desk.seats))
                 self._tell()
             orderly = self.desk.error is None
+            self._probe()
         finally:
             self.desk.over.set()
             if orderly:
                 self.broker.close(_GRACE)
             brought.stop(kill=not orderly)
             listener.close()
+
+    def _probe(self) -> None:
+        """Test the scorers once nothing else is to be done."""
+        if not self.desk.stopped and self.desk.error is None:
+            probing.probe(self.desk)
 
     def _serve(self, line: connection.Connection[Any, Any]) -> None:
         """Answer one worker until it hangs up."""

@@ -33,7 +33,7 @@ def results(db: Any) -> rows_of.Results:
     return rows_of.Results(
         name=meta.get("name", ""),
         suite=json.loads(meta.get("suite", "{}")),
-        manifest=json.loads(meta.get("manifest", "{}")),
+        manifest=_manifest(db, meta),
         arms=_bodies(db, "arm"),
         datasets=_bodies(db, "dataset"),
         scorers=_bodies(db, "scorer"),
@@ -45,6 +45,14 @@ def results(db: Any) -> rows_of.Results:
             "SELECT name, drawing FROM arm WHERE place IS NOT NULL ORDER BY place"
         )),
     )  # fmt: skip
+
+
+def _manifest(db: Any, meta: dict[str, str]) -> dict[str, Any]:
+    """The plan's manifest, with the tests of the scorers that it has."""
+    found: dict[str, Any] = json.loads(meta.get("manifest", "{}"))
+    probes = json.loads(meta.get("probes", "{}"))
+    present = {name: probes[name] for name in _bodies(db, "scorer") if name in probes}
+    return {**found, "probes": present} if present else found
 
 
 def _rows(db: Any) -> list[rows_of.Row]:

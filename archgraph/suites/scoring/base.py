@@ -7,7 +7,7 @@ that the trial did. Knows no agent and no statistics.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -29,6 +29,8 @@ class Options(pydantic.BaseModel):
 
     short: ClassVar[str] = ""
     """The option that a bare value stands for: `evidence_recall: 10` is `{k: 10}`."""
+    aside: ClassVar[frozenset[str]] = frozenset()
+    """Options that change no score: a trial that is done stays done when they change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +75,16 @@ class Scorer:
         A trial whose status is `broken` is never shown to a scorer: it gets `wrong`.
         """
         raise NotImplementedError
+
+    def probe(self, questions: Sequence[cases.Case], ask: Ask) -> Mapping[str, Any] | None:
+        """A test of the scorer itself, made once in a run, after its trials.
+
+        Args:
+            questions: the cases of the run that it scores, in the order of the plan.
+            ask: as for `score`.
+
+        Returns:
+            Plain data for the run's manifest, with a sentence for the report under `said`; None
+            where there is nothing to test.
+        """
+        return None

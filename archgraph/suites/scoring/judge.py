@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
@@ -127,6 +127,7 @@ class Judge(base.Scorer):
         """Keys of `judge`."""
 
         short = "variant"
+        aside = frozenset({"probe"})
 
         variant: Literal["strict", "lenient", "longmemeval", "rubric"] = "strict"
         """`strict` wants all that the gold answer says; `lenient` is generous, as in the published
@@ -135,6 +136,9 @@ class Judge(base.Scorer):
         rubric apart, as BEAM does."""
         votes: int = pydantic.Field(default=1, gt=0, le=15)
         """How often it is asked; the score is the share of verdicts that say right."""
+        probe: int = pydantic.Field(default=5, ge=0, le=1000)
+        """The judge itself is tested once in a run: it grades so many answers that are vague and
+        wrong on purpose, and the report tells how many it accepted. 0: it is not tested."""
 
     options: Options
 
@@ -160,6 +164,18 @@ class Judge(base.Scorer):
         note = f"{lost} of {len(votes)} verdicts unreadable, counted as wrong" if lost else ""
         details = {"prompt": prompt, "sha256": digest(prompt), "votes": votes}
         return base.Score(right / len(votes), note, details)
+
+    def probe(self, questions: Sequence[cases.Case], ask: base.Ask) -> Mapping[str, Any] | None:
+        """How many vague wrong answers the judge accepts; the same questions for equal plans."""
+        if not self.options.probe:
+            return None
+        known = {each.id: each for each in questions if each.answers}
+        mixed = sorted(known, key=lambda id: hashlib.sha256(id.encode()).digest())
+        found = probe(ask, [known[id] for id in mixed[: self.options.probe]], self.options.variant)
+        return {
+            "said": found.sentence(), "asked": found.asked, "accepted": found.accepted,
+            "prompt": found.variant, "sha256": found.sha256, "verdicts": list(found.verdicts),
+        }  # fmt: skip
 
 
 def prompt_for(case: cases.Case, variant: str) -> str:
@@ -239,16 +255,15 @@ class Probe:
         if not self.asked:
             return f"the {self.variant} judge was not probed: no case has an answer"
         return (
-            f"the {self.variant} judge accepts {self.accepted} of {self.asked} deliberately vague "
-            f"wrong answers ({self.share:.1%}); published for a lenient one: {PUBLISHED:.1%} "
-            "(gpt-4o-mini on LoCoMo)"
+            f"the {self.variant} judge accepted {self.accepted} of {self.asked} deliberately vague "
+            f"wrong answers (published for a lenient prompt: {100 * PUBLISHED:.1f} %)"
         )
 
 
 def probe(
     ask: base.Ask,
     questions: Iterable[cases.Case],
-    variant: Literal["strict", "lenient"] = "strict",
+    variant: str = "strict",
     vague: Callable[[cases.Case], str] | None = None,
 ) -> Probe:
     """Ask the judge to grade an answer to each case that is vague and wrong on purpose.
@@ -256,7 +271,8 @@ def probe(
     Args:
         ask: as a scorer gets it.
         questions: those without an answer are left out.
-        variant: the prompt that is tested.
+        variant: the prompt that is tested, as the judge's option; where a case has prompts of its
+            own, that one. Of a rubric the first point is asked about.
         vague: makes the answer; `vague_answer` if left out. The published share was measured with
             answers that a language model wrote, so only a share from such ones compares with it.
     """
@@ -264,7 +280,9 @@ def probe(
     for case in questions:
         if case.answers:
             reply = (vague or vague_answer)(case)
-            vote = _vote(ask, VARIANTS[variant], asked(case, reply))
+            prompt = prompt_for(case, variant)
+            point = points_of(case)[0] if prompt == "rubric" else ""
+            vote = _vote(ask, VARIANTS[prompt], asked(case, reply, point))
             kept.append({"case": case.id, "answer": reply, **vote})
     accepted = sum(each["verdict"] == RIGHT for each in kept)
     return Probe(variant, digest(variant), len(kept), accepted, tuple(kept))
