@@ -13,6 +13,7 @@ import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from archgraph import errors
@@ -72,7 +73,7 @@ def make(draft: written.Draft, suite: spec.SuiteSpec) -> Arms:
             for wanted in _varied(usual, start, factors.get(entry.name, {})):
                 _add(made, _compiled(draft, suite, wanted))
         for wanted in _ablations(suite, usual, _default(entry, models, 0)):
-            _ablate(made, suite, wanted)
+            _ablate(draft, made, suite, wanted)
     _check_names(draft, listed, made)
     made.baseline = _baseline(draft, suite, listed, made)
     return made
@@ -189,7 +190,7 @@ def _ablations(suite: spec.SuiteSpec, usual: plan.Arm, start: _Wanted) -> Iterat
             )  # fmt: skip
 
 
-def _ablate(made: Arms, suite: spec.SuiteSpec, wanted: _Wanted) -> None:
+def _ablate(draft: written.Draft, made: Arms, suite: spec.SuiteSpec, wanted: _Wanted) -> None:
     """Add the arm without a node, or say why there is none."""
     texts = [text for text, _ in wanted.overrides]
     try:
@@ -197,9 +198,10 @@ def _ablate(made: Arms, suite: spec.SuiteSpec, wanted: _Wanted) -> None:
     except errors.SpecError as error:
         first = error.problems[0]
         more = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
-        made.unremovable[wanted.name] = f"{first.message.splitlines()[0]}{more}"
+        reason = f"{first.message.splitlines()[0]}{more}"
+        made.unremovable[wanted.name] = written.without_folders(draft, reason)
         return
-    _add(made, _arm(wanted, found, suite.embedder))
+    _add(made, _arm(draft, wanted, found, suite.embedder))
 
 
 # Compiling
@@ -221,10 +223,12 @@ def _compiled(draft: written.Draft, suite: spec.SuiteSpec, wanted: _Wanted) -> p
             else:
                 draft.problems.append(each)
         return None
-    return _arm(wanted, found, suite.embedder)
+    return _arm(draft, wanted, found, suite.embedder)
 
 
-def _arm(wanted: _Wanted, found: compiling.Compiled, embedder: str) -> plan.Arm:
+def _arm(
+    draft: written.Draft, wanted: _Wanted, found: compiling.Compiled, embedder: str
+) -> plan.Arm:
     made = _embedding(found.plan, embedder) if embedder else found.plan
     models = dict.fromkeys(thread.model for thread in made.threads.values())
     return plan.Arm(
@@ -236,8 +240,15 @@ def _arm(wanted: _Wanted, found: compiling.Compiled, embedder: str) -> plan.Arm:
         factors=wanted.factors,
         of=wanted.of,
         ablated=wanted.ablated,
-        warnings=tuple(str(each) for each in found.warnings),
+        warnings=tuple(_warning(draft, each) for each in found.warnings),
     )
+
+
+def _warning(draft: written.Draft, problem: errors.Problem) -> str:
+    """A warning as reports show it: they are read on other machines than this one."""
+    file = written.without_folders(draft, problem.file)
+    file = Path(file).name if Path(file).is_absolute() else file
+    return written.without_folders(draft, str(dataclasses.replace(problem, file=file)))
 
 
 def _embedding(made: plans.Plan, embedder: str) -> plans.Plan:

@@ -6,6 +6,7 @@ says, `asked` for either. What comes back goes to `build.plan`. Knows no ledger 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,7 +187,15 @@ def _place(text: str, folder: Path) -> str:
     """A text that is a file's path beside the suite, as a path from here; others as they are."""
     path = folder / text
     isfile = text and not Path(text).is_absolute() and ("." in text or "/" in text)
-    return str(path) if isfile and path.exists() else text
+    return _from_here(path) if isfile and path.exists() else text
+
+
+def _from_here(path: Path) -> str:
+    """A path without the folders of this machine, where there is one."""
+    try:
+        return os.path.relpath(path)
+    except ValueError:  # another drive
+        return str(path)
 
 
 def _means_suite(text: str) -> bool:

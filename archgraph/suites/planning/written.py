@@ -7,6 +7,7 @@ the rest can be looked at in the same pass. Knows no architecture, no dataset an
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ import pydantic
 
 from archgraph import errors
 from archgraph.spec import complaints, merge, reading, tree
+from archgraph.spec import load as architectures
 from archgraph.suites.planning import spec
 
 SUFFIXES = (".yaml", ".yml")
@@ -83,6 +85,15 @@ def names() -> list[str]:
     return sorted({
         path.stem for folder in folders() for path in folder.glob("*") if path.suffix in SUFFIXES
     })  # fmt: skip
+
+
+def without_folders(draft: Draft, text: str) -> str:
+    """A text in which files of the suite, and shipped ones, are named without their folders."""
+    known = [*(file.parent for file in draft.files), Path(), architectures.SHIPPED,
+             architectures.CHECKOUT, SHIPPED, CHECKOUT]  # fmt: skip
+    for folder in sorted({str(each.resolve()) for each in known}, key=len, reverse=True):
+        text = text.replace(f"{folder}{os.sep}", "")
+    return text
 
 
 def folders() -> list[Path]:
