@@ -281,7 +281,7 @@ def next_window(agent: agents.Agent, thread: str) -> NextWindow:
     Raises:
         UnknownName: the agent has no such thread.
     """
-    from archgraph.runtime import context, tick
+    from archgraph.runtime import context, prepared, tick
     from archgraph.stores import base
 
     if thread not in agent.plan.threads:
@@ -290,7 +290,7 @@ def next_window(agent: agents.Agent, thread: str) -> NextWindow:
     if plan.pipeline:
         raise errors.InputError(f"{thread!r} is a pipeline, which has no context window")
     # a renderer of its own: the agent's remembers what it was last asked for
-    renderer = context.Renderer(agent.plan, agent.stores, agent.db, count)
+    renderer = context.Renderer(prepared.of(agent.plan), agent.stores, agent.db)
     window = renderer.build(plan, agent.state.threads.get(thread, tick.ThreadState()))
     shown = [
         Part(item.store, count(store.render(base.View(thread=thread, cap=item.cap))))

@@ -149,17 +149,7 @@ def uses(source: str) -> list[Variable]:
     Raises:
         TemplateError: it cannot be parsed; the message names the line.
     """
-    from jinja2 import meta, nodes
-
-    parsed = _parsed(source)
-    outside = meta.find_undeclared_variables(parsed) - _GLOBALS
-    lines: dict[str, int] = {}
-    for name in parsed.find_all(nodes.Name):
-        if name.name in outside:
-            lines[name.name] = min(name.lineno, lines.get(name.name, name.lineno))
-    guarded = {node.name for node in _asked(parsed) if isinstance(node, nodes.Name)}
-    found = [Variable(name, line, name in guarded) for name, line in lines.items()]
-    return sorted(found, key=lambda each: (each.line, each.name))
+    return list(_uses(source))
 
 
 def shown(source: str) -> dict[str, int]:
@@ -356,6 +346,22 @@ def _compiled(source: str) -> jinja2.Template:
 @functools.lru_cache(maxsize=512)
 def _expression(source: str) -> Any:
     return _environment().compile_expression(source, undefined_to_none=False)
+
+
+@functools.lru_cache(maxsize=512)
+def _uses(source: str) -> tuple[Variable, ...]:
+    """Found once per source: each step of each fork asks again."""
+    from jinja2 import meta, nodes
+
+    parsed = _parsed(source)
+    outside = meta.find_undeclared_variables(parsed) - _GLOBALS
+    lines: dict[str, int] = {}
+    for name in parsed.find_all(nodes.Name):
+        if name.name in outside:
+            lines[name.name] = min(name.lineno, lines.get(name.name, name.lineno))
+    guarded = {node.name for node in _asked(parsed) if isinstance(node, nodes.Name)}
+    found = [Variable(name, line, name in guarded) for name, line in lines.items()]
+    return tuple(sorted(found, key=lambda each: (each.line, each.name)))
 
 
 @functools.lru_cache(maxsize=512)

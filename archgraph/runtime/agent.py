@@ -14,7 +14,7 @@ from archgraph.graph import compile as compiling
 from archgraph.graph import plan as plans
 from archgraph.llm import base as llm
 from archgraph.llm import embedders, gateways
-from archgraph.runtime import commit, scheduler, step, tick, world
+from archgraph.runtime import commit, prepared, scheduler, step, tick, world
 from archgraph.storage import database, journal, rewind
 from archgraph.stores import base, indexes
 
@@ -206,7 +206,10 @@ class Agent:
                 if plan.embedder != self.plan.embedder:
                     _forget_indexes(copied)
             present = None if at is not None and self.db.clock.virtual else self.db.clock
-            agent = _opened(copied, setup or replace(self.setup, clock=_same_clock(present)))
+            setup = setup or replace(self.setup, clock=_same_clock(present))
+            agent = _opened(copied, setup, plan or self.plan)
+            if plan is None and at is None:
+                _share_indexes(self, agent)
             if plan is not None:
                 agent._scheduler.begin_plan(_new_stores(self.plan, plan))
         except BaseException:
@@ -217,7 +220,8 @@ class Agent:
     def close(self) -> None:
         """Close the file, and the connections of its tools."""
         self.world.close()
-        if self.db.timings and not self.db.in_transaction:
+        lasting = self.db.path != ":memory:"
+        if lasting and self.db.timings and not self.db.in_transaction:
             self.db.execute("BEGIN")  # bookkeeping: no commit of the agent's own
             journal.write_timings(self.db)
             self.db.execute("COMMIT")
@@ -273,7 +277,7 @@ def create(
     db = database.create(path, seed=chosen, durability=setup.durability)
     virtual = setup.clock is not None and setup.clock.virtual
     with db.transaction():
-        db.set_meta("plan", compiling.plan_to_json(plan))
+        db.set_meta("plan", prepared.of(plan).text)
         db.set_meta("clock", "virtual" if virtual else "wall")
     db.clock = setup.clock or clock.WallClock()
     agent = Agent(plan, db, setup)
@@ -294,13 +298,14 @@ def open_file(path: str, *, setup: Setup | None = None, readonly: bool = False) 
     return agent
 
 
-def _opened(db: database.Database, setup: Setup) -> Agent:
+def _opened(db: database.Database, setup: Setup, plan: plans.Plan | None = None) -> Agent:
+    """An agent of a file; `plan` is what the file holds as text, where it is at hand."""
     text = db.meta("plan")
     if text is None:
         raise errors.AgentFileError(
             f"{db.path} was never finished, its making was interrupted; remove it and make it anew"
         )
-    plan = compiling.plan_from_json(text)
+    plan = plan or compiling.plan_from_json(text)
     db.saved_time = commit.load_time(db)
     if setup.clock is not None:
         db.clock = setup.clock
@@ -317,6 +322,16 @@ def _forget_indexes(db: database.Database) -> None:
     """Drop the search indexes; each is made again at the next search."""
     for row in db.all("SELECT store FROM indexed"):
         indexes.reset(db, row[0])
+
+
+def _share_indexes(parent: Agent, fork: Agent) -> None:
+    """Let a fork of the present search in what its parent holds in memory of the same rows."""
+    for name, store in fork.stores.items():
+        own, other = store.search_index(), parent.stores[name].search_index()
+        if not (isinstance(own, indexes.SearchIndex) and isinstance(other, indexes.SearchIndex)):
+            continue
+        if own.db is fork.db and other.db is parent.db:  # a store's own file is no copy
+            own.adopt(other)
 
 
 def _same_clock(present: clock.Clock | None) -> clock.Clock | None:

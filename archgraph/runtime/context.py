@@ -17,7 +17,7 @@ from archgraph.graph import plan as plans
 from archgraph.graph import tool_rules
 from archgraph.llm import base as llm
 from archgraph.messages import Wire
-from archgraph.runtime import fitting, tick
+from archgraph.runtime import fitting, prepared, tick
 from archgraph.storage import database, journal
 from archgraph.stores import base
 
@@ -81,20 +81,12 @@ class Renderer:
     """Builds context windows for the threads of one agent."""
 
     def __init__(
-        self,
-        plan: plans.Plan,
-        stores: Mapping[str, base.Store],
-        db: database.Database,
-        count: Callable[[str], int],
+        self, ready: prepared.Prepared, stores: Mapping[str, base.Store], db: database.Database
     ) -> None:
-        self.plan, self.stores, self.db, self.count = plan, stores, db, count
-        self.schemas = {name: plan.schemas(thread) for name, thread in plan.threads.items()}
-        self._schema_tokens = {
-            name: count(json.dumps(schemas)) if schemas else 0
-            for name, schemas in self.schemas.items()
-        }
+        plan = ready.plan
+        self.plan, self.stores, self.db, self.count = plan, stores, db, ready.count
+        self.schemas, self._ready = ready.schemas, ready
         self._last = {name: _Sent() for name in plan.threads}
-        self._made = {n: _made(plan, t) for n, t in plan.threads.items() if not t.pipeline}
         self._spans = {name: self._span(thread) for name, thread in plan.threads.items()}
         self._guarded = {
             name
@@ -109,7 +101,7 @@ class Renderer:
             self._remember(thread, state, last)
         upto = dict(state.upto)
         shown = self._rendering(thread, state, last, upto)
-        fixed = shown.tokens + self._schema_tokens[thread.name] + PROMPT_OVERHEAD
+        fixed = shown.tokens + self._ready.schema_tokens[thread.name] + PROMPT_OVERHEAD
         messages, hidden = self._messages(thread, state, fixed)
         tokens = sum([message.tokens for message in messages])
         wires: list[Wire] = [{"role": "system", "content": shown.system}]
@@ -206,7 +198,7 @@ class Renderer:
         so that providers can reuse the prompt's prefix (MemGPT rebuilds likewise, agent.py).
         """
         texts = self._texts(thread, state, upto)
-        made = hashlib.blake2b(self._made[thread.name], digest_size=8)
+        made = hashlib.blake2b(self._ready.made[thread.name], digest_size=8)
         made.update(json.dumps(texts).encode())
         digest, moved = made.hexdigest(), self._eviction_mark(thread)
         if last.rendering is not None:
@@ -361,13 +353,6 @@ def _fitted(
     gone = {message.seq for message in own} - stay
     hidden = sum(message.tokens for message in own if message.seq in gone)
     return [message for message in shown if message.seq not in gone] if gone else shown, hidden
-
-
-def _made(plan: plans.Plan, thread: plans.ThreadPlan) -> bytes:
-    """What of the plan goes into a thread's system prompt."""
-    tools = [[plan.tools[name].name, plan.tools[name].description] for name in thread.tools]
-    rules = tool_rules.describe(thread.heartbeat.rules)
-    return json.dumps([plan.prompts[thread.prompt], tools, rules]).encode()
 
 
 def _due(thread: plans.ThreadPlan, run: int, moved: int, before: tuple[str, int, int]) -> bool:

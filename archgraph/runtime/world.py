@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from archgraph import errors, registry
 from archgraph.graph import plan as plans
 from archgraph.llm import base as llm
-from archgraph.llm import tokens
-from archgraph.runtime import context
+from archgraph.runtime import context, prepared
 from archgraph.storage import database, driver
 from archgraph.stores import base, log
 
@@ -63,19 +62,20 @@ class World:
         self._gateway_for = gateway_for
         self._gateways: dict[str, llm.Gateway] = {}
         self.servers: dict[mcp.Address, mcp.Server] = {}
-        self.count = counter(plan)
+        ready = prepared.of(plan)
+        self.count = ready.count
         shared = base.Context(db, self.count, embedder, self.store, self._emit, self._seen, as_of)
         self.stores: dict[str, base.Store] = {}
         for name, part in plan.stores.items():
             kind = registry.get("stores", part.type)
             try:
-                self.stores[name] = kind(name, kind.Options(**part.options), shared)
+                self.stores[name] = kind(name, ready.options(name, kind), shared)
             except (errors.ArchgraphError, driver.driver().module.Error):
                 raise
             except Exception as error:  # a plugin's bug
                 text = f"the store {name!r} ({part.type}) cannot be made: {errors.inside(error)}"
                 raise errors.PluginError(text, f"mend the type {part.type}") from error
-        self.renderer = context.Renderer(plan, self.stores, db, self.count)
+        self.renderer = context.Renderer(ready, self.stores, db)
         self.seen: dict[str, Mapping[str, int]] = {}
 
     def store(self, name: str) -> base.Store:
@@ -152,9 +152,3 @@ class World:
 
     def _seen(self, thread: str, store: str) -> int:
         return self.seen.get(thread, {}).get(store, 0)
-
-
-def counter(plan: plans.Plan) -> Callable[[str], int]:
-    """Counts tokens as the first thread's model does; a safety factor where that is unknown."""
-    first = next(iter(plan.threads.values()))
-    return tokens.counter(first.model).count

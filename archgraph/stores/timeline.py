@@ -45,6 +45,15 @@ class Timeline:
         self._times.append(time)
         self._speakers.append(code)
 
+    def copy(self, upto: int) -> Timeline | None:
+        """Another of the rows up to a number; None where it knows a speaker of none of them."""
+        size = bisect.bisect_right(self._rows, upto)
+        found = Timeline(self.gap)
+        found._rows, found._times = self._rows[:size], self._times[:size]
+        found._speakers = self._speakers[:size]
+        found._known, found._names = dict(self._known), list(self._names)
+        return found if len({0, *found._speakers}) == len(found._known) else None
+
     def cut(self, upto: int) -> None:
         """Forget rows after a number."""
         size = bisect.bisect_right(self._rows, upto)

@@ -148,6 +148,25 @@ class Upkeep:
                 break
         self._mirror(upto)
 
+    def adopt(self, other: Upkeep) -> None:
+        """Take over what another index of the same store mirrors, instead of reading it anew.
+
+        For a fork of the present, whose file is a copy of the other's: both must have indexed the
+        same rows, and of those only what no roll-back can take away is taken over. Neither sees
+        what is added to the other from then on.
+        """
+        if self.kinds != other.kinds or not (self.db.writable and other.db.writable):
+            return  # a reader mirrors rows that are not in the file
+        upto = other._settled
+        if self._settled or other.db.in_transaction or not upto <= self.upto() == other.upto():
+            return
+        shown = other.timeline.copy(upto)
+        if shown is None:
+            return
+        self.timeline = shown
+        self.vectors.mirror = other.vectors.mirror.copy(upto)
+        self._settled = upto
+
     def reindex(self) -> None:
         """Forget all that is indexed; the next search embeds and indexes every row again."""
         with self._write():

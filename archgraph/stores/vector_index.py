@@ -167,6 +167,17 @@ class Mirror:
             self.held |= dict(zip(rows, vectors, strict=True))
             self.add(rows, np.stack(vectors))
 
+    def copy(self, upto: int) -> Mirror:
+        """Another of the rows up to a number; both share the arrays until one adds to them."""
+        found = Mirror()
+        found._rows, found.floats, found._bits = self._rows, self.floats, self._bits
+        for array in (found._rows, found.floats, found._bits):
+            if array is not None:
+                array.flags.writeable = False  # `_grown` copies what may not be written
+        found._size = self._size
+        found.cut(upto)
+        return found
+
     def cut(self, upto: int) -> None:
         """Forget rows after a number."""
         import numpy as np
@@ -218,7 +229,7 @@ def _grown(array: Any, used: int, wanted: int, inner: tuple[int, ...], kind: Any
     """An array with room for `wanted` rows, grown by half so that appending stays cheap."""
     import numpy as np
 
-    if array is not None and len(array) >= wanted:
+    if array is not None and len(array) >= wanted and array.flags.writeable:
         return array
     shape = (wanted if array is None else wanted * 3 // 2, *inner)
     larger: Any = np.empty(shape, dtype=kind, order="F" if kind == np.uint64 else "C")

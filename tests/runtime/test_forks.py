@@ -126,6 +126,40 @@ def test_a_fork_lives_apart_from_its_origin(tmp_path: Path) -> None:
     assert "only here" not in str(before)
 
 
+def mirrored(agent: agents.Agent) -> int:
+    index = agent.stores["archival"].search_index()
+    return len(index.vectors.mirror)
+
+
+def test_a_fork_of_now_shares_what_is_not_written_and_searches_on_its_own() -> None:
+    agent = whole()
+    held = agent.stores["archival"]
+    held.search_index().catch_up()
+    found = held.lines("passage", 50)
+    branch = agent.fork(":memory:", setup=agents.Setup(gateway=story()))
+    assert branch.plan is agent.plan
+    assert branch.world.renderer.schemas is agent.world.renderer.schemas
+    assert mirrored(branch) == mirrored(agent) > 0, "nothing is read anew"
+    branch.send("only here")
+    own = branch.stores["archival"]
+    assert len(own.lines("passage", 50)) > len(found) == len(held.lines("passage", 50))
+    assert held.lines("passage", 50) == found
+    agent.send("only in the origin, and longer than there")
+    assert len(held.lines("passage", 50)) > len(found)
+    alone = agent.fork(":memory:", at=journal.steps(agent.db)[-1].id)
+    assert mirrored(alone) == 0, "a fork of the past reads its own file"
+    assert alone.stores["archival"].lines("passage", 50) == held.lines("passage", 50)
+
+
+def test_forks_of_one_plan_have_what_the_file_would_tell(tmp_path: Path) -> None:
+    agent = whole()
+    path = tmp_path / "f.db"
+    with agent.fork(str(path)) as branch:
+        mine = branch.plan
+    with agents.open_file(str(path), readonly=True) as again:
+        assert again.plan == mine and again.plan is not mine
+
+
 def test_a_fork_of_now_keeps_the_time_of_now() -> None:
     agent = whole()
     agent.advance_to(agent.db.now() + 100)
