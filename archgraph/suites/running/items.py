@@ -63,6 +63,29 @@ class _Entry:
     """Each id with its time as it is written, empty where it has none."""
     within: list[tuple[str, int]] = field(default_factory=list)
     """Longer items that hold this one, and where."""
+    rank: int = 0
+    """Its place among all, the longest first."""
+
+
+class _Alike:
+    """Entries that begin with the same words, by their size: a history of records has many."""
+
+    def __init__(self) -> None:
+        self._sizes: dict[tuple[int, int], dict[str, _Entry]] = {}
+
+    def add(self, entry: _Entry) -> None:
+        """Take an entry, the longest first."""
+        self._sizes.setdefault((entry.lead, len(entry.text)), {})[entry.text] = entry
+
+    def at(self, text: str, word: int) -> list[_Entry]:
+        """The entries that stand in a text with their first word at a place, the longest first."""
+        found = []
+        for (lead, size), entries in self._sizes.items():
+            start = word - lead
+            entry = entries.get(text[start : start + size]) if start >= 0 else None
+            if entry is not None:
+                found.append(entry)
+        return sorted(found, key=lambda each: each.rank) if len(found) > 1 else found
 
 
 class Items:
@@ -83,11 +106,13 @@ class Items:
                 entry = entries[text] = _Entry(text, lead, keys, {})
             entry.ids[item.id] = clock.stamp(item.at)[:19] if item.at is not None else ""
         self._wordless = [entry for text, entry in entries.items() if text and not entry.words]
-        self._keyed: dict[str, dict[tuple[str, ...], list[_Entry]]] = {}
-        for entry in sorted(entries.values(), key=lambda each: -len(each.text)):
+        self._keyed: dict[str, dict[tuple[str, ...], _Alike]] = {}
+        longest = sorted(entries.values(), key=lambda each: -len(each.text))
+        for rank, entry in enumerate(longest):
+            entry.rank = rank
             if entry.words:
                 keyed = self._keyed.setdefault(entry.words[0], {})
-                keyed.setdefault(entry.words, []).append(entry)
+                keyed.setdefault(entry.words, _Alike()).add(entry)
         for entry in entries.values():
             for held, place in self._inside(entry.text):
                 if held is not entry:
@@ -125,23 +150,30 @@ class Items:
         upto = 0
         matches = list(_WORD.finditer(line.flat))
         words = [match.group() for match in matches]
-        for place, match in enumerate(matches):
-            keyed = self._keyed.get(words[place])
-            if keyed is None or match.start() < upto:
+        for place in [place for place, word in enumerate(words) if word in self._keyed]:
+            first = matches[place].start()
+            if first < upto:
                 continue
-            for size in range(_KEYED, 0, -1):
-                entry = self._at(keyed.get(tuple(words[place : place + size]), ()), match, line)
+            for alike in self._begun(words, place):
+                entry = self._at(alike, first, line)
                 if entry is not None:
-                    start = match.start() - entry.lead
+                    start = first - entry.lead
                     upto = start + len(entry.text)
                     yield from _told_apart(entry, line.flat[max(0, start - _STAMPED) : start])
                     break
 
-    def _at(self, entries: Sequence[_Entry], match: re.Match[str], line: _Lines) -> _Entry | None:
+    def _begun(self, words: Sequence[str], place: int) -> Iterator[_Alike]:
+        """The entries that begin with the words at a place, those known by most words first."""
+        keyed = self._keyed[words[place]]
+        for size in range(_KEYED, 0, -1):
+            alike = keyed.get(tuple(words[place : place + size]))
+            if alike is not None:
+                yield alike
+
+    def _at(self, alike: _Alike, word: int, line: _Lines) -> _Entry | None:
         """The longest entry whose text stands whole at a place."""
-        for entry in entries:
-            start = match.start() - entry.lead
-            if start >= 0 and line.flat.startswith(entry.text, start) and line.whole(entry, start):
+        for entry in alike.at(line.flat, word):
+            if line.whole(entry, word - entry.lead):
                 return entry
         return None
 
@@ -149,13 +181,11 @@ class Items:
         """Every entry whose text is a part of a text, and where."""
         matches = list(_WORD.finditer(text))
         words = [match.group() for match in matches]
-        for place, match in enumerate(matches):
-            keyed = self._keyed.get(words[place], {})
-            for size in range(_KEYED, 0, -1):
-                for entry in keyed.get(tuple(words[place : place + size]), ()):
-                    start = match.start() - entry.lead
-                    if start >= 0 and text.startswith(entry.text, start):
-                        yield entry, start
+        for place in [place for place, word in enumerate(words) if word in self._keyed]:
+            first = matches[place].start()
+            for alike in self._begun(words, place):
+                for entry in alike.at(text, first):
+                    yield entry, first - entry.lead
 
     def _wordless_in(self, line: _Lines) -> Iterator[str]:
         for entry in self._wordless:
