@@ -155,10 +155,12 @@ class Upkeep:
         same rows, and of those only what no roll-back can take away is taken over. Neither sees
         what is added to the other from then on.
         """
-        if self.kinds != other.kinds or not (self.db.writable and other.db.writable):
-            return  # a reader mirrors rows that are not in the file
         upto = other._settled
-        if self._settled or other.db.in_transaction or not upto <= self.upto() == other.upto():
+        if not upto or self._settled or self.kinds != other.kinds or other.db.in_transaction:
+            return
+        if not (self.db.writable and other.db.writable):
+            return  # a reader mirrors rows that are not in the file
+        if not upto <= self.upto() == other.upto():
             return
         shown = other.timeline.copy(upto)
         if shown is None:
