@@ -11,6 +11,9 @@ from archgraph.suites.stats import paired
 FEW = 10
 """Conversations below which, and at which, small differences are not to be claimed."""
 
+BROKE = "the scorer broke: "
+"""How the note of a scoring that broke begins."""
+
 OFFLINE = (
     "The model is offline/...: a deterministic policy, not a language model. A ranking of "
     "architectures made with it is a check of plumbing, not a finding."
@@ -30,6 +33,7 @@ def notes(
     return [
         *_models(given),
         *_missing(given),
+        *_broke(given),
         *_splits(given),
         *_few(columns),
         *_uncommon(columns, differences),
@@ -58,6 +62,17 @@ def _missing(given: results.Results) -> Iterator[str]:
                "run that is not complete.")  # fmt: skip
     elif given.stopped:
         yield f"The run was stopped{why}."
+
+
+def _broke(given: results.Results) -> Iterator[str]:
+    """Scorers that could not score: without this, what they left reads as a result."""
+    for name, about in given.scorers.items():
+        broke = about.get("broke")
+        if not broke:
+            continue
+        fate = "these count as wrong" if about.get("wrong") is not None else "these have no score"
+        yield (f"The scorer {name} broke in {int(broke['count']):,} of {int(broke['of']):,} "
+               f"trials, and {fate}: {str(broke['note']).removeprefix(BROKE)}.")  # fmt: skip
 
 
 def _splits(given: results.Results) -> Iterator[str]:

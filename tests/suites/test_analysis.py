@@ -262,6 +262,19 @@ def test_data_are_described_and_few_conversations_are_said_to_be_few() -> None:
     assert "No difference can be claimed." in notes(11)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "fate"), [(0.0, "these count as wrong"), (None, "these have no score")]
+)
+def test_a_scorer_that_broke_is_told_before_any_number(wrong: float | None, fate: str) -> None:
+    given = made.results_of([made.row(arm, str(n), 0.0) for arm in "ab" for n in range(30)])
+    broke = {"count": 60, "of": 60, "note": "the scorer broke: KeyError: 'boom' (badsc.py:4)"}
+    scorer = {**given.scorers["right"], "broke": broke, "wrong": wrong}
+    noted = analysis.analyse(dataclasses.replace(given, scorers={"right": scorer})).notes
+    told = f"The scorer right broke in 60 of 60 trials, and {fate}: KeyError: 'boom' (badsc.py:4)."
+    assert told in noted
+    assert not any("broke" in note for note in analysis.analyse(given).notes)
+
+
 def test_what_the_plan_left_out_is_said() -> None:
     left = {"unremovable": {"memgpt without recall": "window needs it"},
             "unscored": ["locomo: judge needs a judge"]}  # fmt: skip

@@ -185,6 +185,32 @@ def test_what_results_say_of_a_run(tmp_path: Path) -> None:
     assert [each.id for each in found.ingests] == [each.id for each in made.histories]
 
 
+@pytest.mark.parametrize("wrong", [0.0, None])
+def test_a_scorer_that_broke_is_counted_with_the_note_of_the_first_trial(
+    tmp_path: Path, wrong: float | None
+) -> None:
+    made = made_plans.plan_of()
+    trials = made.trials
+    value = float("nan") if wrong is None else wrong
+    with ledger.Ledger.open(tmp_path) as kept:
+        kept.begin(made)
+        ingest(kept, made)
+        assert "broke" not in kept.results().scorers["contains"]
+        for n in (2, 1, 0):
+            broke = scoring.Score(value, f"the scorer broke: {n}", broke=True)
+            done = commit_of(made, trials[n].id)
+            if n:
+                done = dataclasses.replace(done, scores=committing.kept({"contains": broke}))
+            kept.commit(trials[n].id, done)
+        told = kept.results().scorers["contains"]["broke"]
+        assert told == {"count": 2, "of": 3, "note": "the scorer broke: 1"}
+        assert [row.scores["contains"] for row in kept.results().rows] == [1.0, wrong, wrong]
+        plan_of = kept._db.execute(
+            """EXPLAIN QUERY PLAN SELECT scorer FROM score WHERE details = '{"broke": true}'"""
+        ).fetchall()
+        assert "score_broke" in plan_of[0][3]
+
+
 def test_a_snapshot_lives_as_long_as_it_is_needed(tmp_path: Path) -> None:
     made = made_plans.plan_of({"one": "offline/extractive"}, talks=1)
     history = made.histories[0].id

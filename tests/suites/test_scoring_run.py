@@ -58,7 +58,61 @@ def test_a_scorer_that_raises_is_wrong_with_a_note():
     [found] = scored(raising(ValueError("boom"))).values()
     assert found.value == 0.0
     assert "ValueError: boom (test_scoring_run.py:" in found.note
-    assert scored(raising(ValueError("boom"), wrong=None)) == {"mine": None}
+    assert found.broke and found.counted == 0.0
+    [found] = scored(raising(ValueError("boom"), wrong=None)).values()
+    assert found.broke and found.counted is None and "boom" in found.note
+
+
+class Silent(base.Scorer):
+    """Has no method `score`."""
+
+
+class Picky(base.Scorer):
+    """Cannot say what it applies to."""
+
+    def applies(self, case):
+        raise KeyError("boom")
+
+
+@pytest.mark.parametrize(
+    ("scorers", "note"),
+    [
+        (raising(SystemExit(3)), "SystemExit: 3"),
+        (giving(7), "it gave back int, not a Score or None"),
+        (giving(base.Score(7)), "its value is 7, not a number from 0 to 1"),
+        (giving(base.Score("x")), "its value is 'x', not a number from 0 to 1"),
+        ([(plan.ScorerPlan("mine", "x"), Silent(base.Options()))], "it has no method `score`"),
+        ([(plan.ScorerPlan("mine", "x"), Picky(base.Options()))], "KeyError: 'boom'"),
+    ],
+)
+def test_whatever_a_scorer_does_wrong_is_marked_as_broken(scorers, note):
+    found = scored(scorers)["mine"]
+    assert found.broke and found.value == 0.0
+    assert note in found.note
+
+
+def test_a_user_who_interrupts_is_heard():
+    with pytest.raises(KeyboardInterrupt):
+        scored(raising(KeyboardInterrupt()))
+
+
+def test_a_sound_score_and_a_failed_trial_are_not_marked():
+    assert not scored(giving(base.Score(1)))["mine"].broke
+    failed = outcomes.outcome("blue", status="failed")
+    assert not scored(giving(base.Score(1)), failed)["mine"].broke
+
+
+class Unmade(base.Scorer):
+    """Cannot be made."""
+
+    def __init__(self, options):
+        raise SystemExit("boom")
+
+
+def test_a_scorer_that_cannot_be_made_is_told_with_the_place():
+    each = plan.ScorerPlan("mine", f"{__name__}:Unmade")
+    with pytest.raises(errors.PluginError, match=r"mine fails .*boom \(test_scoring_run\.py:\d+\)"):
+        run.made([each])
 
 
 @pytest.mark.parametrize(
@@ -87,7 +141,7 @@ def test_what_must_stop_the_run_passes_through(error):
 @pytest.mark.parametrize("value", [1.0, base.Score(1.5), base.Score(float("nan"))])
 def test_what_is_no_score_is_wrong_and_told(value):
     found = scored(giving(value))["mine"]
-    assert found.value == 0.0 and "PluginError" in found.note
+    assert found.value == 0.0 and found.broke
 
 
 def test_a_broken_trial_is_wrong_without_being_shown():

@@ -8,6 +8,9 @@ from archgraph.suites import plan, record, results
 from archgraph.suites.running import ledger, packing, rows, shares, wire
 from archgraph.suites.scoring import base as scoring
 
+BROKE = {"broke": True}
+"""The details of a scoring that broke, as `reading` looks for them."""
+
 Scores = Mapping[str, scoring.Score | None]
 
 
@@ -24,7 +27,8 @@ def kept(scores: Scores) -> list[ledger.Scored]:
     """Scores as the ledger keeps them."""
     return [
         ledger.Scored(name, None) if each is None
-        else ledger.Scored(name, float(each.value), each.note, record.plain(each.details))
+        else ledger.Scored(name, each.counted, each.note,
+                           dict(BROKE) if each.broke else record.plain(each.details))
         for name, each in scores.items()
     ]  # fmt: skip
 

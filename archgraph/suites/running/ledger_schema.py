@@ -52,6 +52,7 @@ CREATE INDEX trial_place ON trial(place) WHERE place IS NOT NULL;
 CREATE TABLE score(trial INTEGER NOT NULL, scorer INTEGER NOT NULL, value REAL,
     note TEXT NOT NULL DEFAULT '', details TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (trial, scorer)) WITHOUT ROWID;
+CREATE INDEX score_broke ON score(scorer) WHERE details = '{"broke": true}';
 CREATE TABLE detail(trial INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE text(n INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, body BLOB NOT NULL);
 CREATE TABLE purchase(key TEXT PRIMARY KEY, model TEXT NOT NULL, scope TEXT NOT NULL,

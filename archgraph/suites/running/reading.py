@@ -36,7 +36,7 @@ def results(db: Any) -> rows_of.Results:
         manifest=_manifest(db, meta),
         arms=_bodies(db, "arm"),
         datasets=_bodies(db, "dataset"),
-        scorers=_bodies(db, "scorer"),
+        scorers=_scorers(db, found),
         rows=found,
         ingests=_ingests(db),
         planned=int(meta.get("planned", 0)),
@@ -53,6 +53,22 @@ def _manifest(db: Any, meta: dict[str, str]) -> dict[str, Any]:
     probes = json.loads(meta.get("probes", "{}"))
     present = {name: probes[name] for name in _bodies(db, "scorer") if name in probes}
     return {**found, "probes": present} if present else found
+
+
+def _scorers(db: Any, found: list[rows_of.Row]) -> dict[str, Any]:
+    """What scorers are, with how often each broke.
+
+    The condition on the details is that of an index; ledgers that lack it are looked through.
+    """
+    bodies = _bodies(db, "scorer")
+    sql = """SELECT scorer.name, count(*), sum(value IS NOT NULL), min(trial.place), note
+        FROM score JOIN trial ON trial.n = score.trial JOIN scorer ON scorer.n = score.scorer
+        WHERE details = '{"broke": true}' AND trial.place IS NOT NULL AND trial.state = 2
+        AND scorer.place IS NOT NULL GROUP BY scorer.n"""
+    for name, count, wrong, _, note in db.execute(sql):
+        scored = sum(row.scores.get(name) is not None for row in found)
+        bodies[name]["broke"] = {"count": count, "of": scored + count - wrong, "note": note}
+    return bodies
 
 
 def _rows(db: Any) -> list[rows_of.Row]:

@@ -209,7 +209,7 @@ def _row_mismatches(
         if dict(had) != dict(found):
             yield f"{place}: {what} took {dict(had)}, derived {dict(found)}"
     for name, score in scoring.score_all(outcome, row.dataset, scorers, _nobody).items():
-        derived = None if score is None else score.value
+        derived = None if score is None else score.counted
         if row.scores.get(name) != derived:
             yield f"{place}: {name} is {row.scores.get(name)}, derived {derived}"
 

@@ -35,11 +35,21 @@ class Options(pydantic.BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A number between 0 and 1, and why: `note` for people, `details` for whoever looks closer."""
+    """A number between 0 and 1, and why: `note` for people, `details` for whoever looks closer.
+
+    `broke` is set by archgraph, never by a scorer: it could not score, and `value` is its `wrong`
+    (not a number where it has none), so that a report can tell it from a result.
+    """
 
     value: float
     note: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
+    broke: bool = False
+
+    @property
+    def counted(self) -> float | None:
+        """The value, None where there is no number."""
+        return float(self.value) if self.value == self.value else None
 
 
 class Scorer:
@@ -74,7 +84,7 @@ class Scorer:
 
         A trial whose status is `broken` is never shown to a scorer: it gets `wrong`.
         """
-        raise NotImplementedError
+        raise NotImplementedError("it has no method `score`")
 
     def probe(self, questions: Sequence[cases.Case], ask: Ask) -> Mapping[str, Any] | None:
         """A test of the scorer itself, made once in a run, after its trials.

@@ -4,7 +4,8 @@ Called by planning (`made` tells wrong options before anything runs; `kind` lead
 source) and by running (`made` once in a worker, `score_all` for each trial). Names no scorer.
 
 What stops a run and what does not: a scorer is code of a plugin and its judge a model that may
-fail, and one trial must not cost the others, so whatever it raises becomes `wrong` with a note.
+fail, and one trial must not cost the others, so whatever it raises becomes `wrong` with a note, and
+`broke` marks it for the report.
 Only what says that the run itself cannot go on passes through: `RecordingMissing` (a replay that
 lacks the judge's answer would print another table), `MachineError`, and every other
 `ArchgraphError` that is not one of those in `_OWN`, such as a spend limit.
@@ -12,6 +13,8 @@ lacks the judge's answer would print another table), `MachineError`, and every o
 
 from __future__ import annotations
 
+import math
+import numbers
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -65,7 +68,7 @@ def made(plans: Sequence[plan.ScorerPlan]) -> list[tuple[plan.ScorerPlan, base.S
     Raises:
         UnknownName: nothing is registered under that name.
         InputError: an option is unknown or has a wrong value, or there is no such class.
-        PluginError: its package cannot be loaded.
+        PluginError: its package cannot be loaded, or its constructor raises.
     """
     return [(each, _made(each)) for each in plans]
 
@@ -76,7 +79,8 @@ def score_all(
     """The scores of a trial by scorer's name; None where a scorer does not apply.
 
     A broken trial gets each scorer's `wrong` without being shown; so does a failed turn, except
-    from scorers that look at those. A scorer that raises gives its `wrong`, with a note.
+    from scorers that look at those. A scorer that raises, even `SystemExit`, gives its `wrong` with
+    a note, marked as `broke`.
 
     Raises:
         RecordingMissing: a replay lacks an answer of the judge.
@@ -101,6 +105,11 @@ def _made(each: plan.ScorerPlan) -> base.Scorer:
     except pydantic.ValidationError as error:
         told = "; ".join(_told(one, found) for one in error.errors())
         raise errors.InputError(f"scorer {each.name}: {told}") from error
+    except errors.ArchgraphError:
+        raise
+    except (Exception, SystemExit) as error:  # a plugin's bug
+        message = f"the scorer {each.name} fails as it is made: {errors.inside(error)}"
+        raise errors.PluginError(message, "mend the scorer") from error
 
 
 def _told(problem: Mapping[str, object], found: type[base.Scorer]) -> str:
@@ -122,11 +131,15 @@ def _scored(scorer: base.Scorer, outcome: record.Outcome, ask: base.Ask) -> base
     except errors.RecordingMissing:
         raise
     except _OWN as error:
-        return _wrong(scorer, f"the scorer broke: {errors.inside(error)}")
+        return _broken(scorer, str(error) if isinstance(error, _NoScore) else errors.inside(error))
     except errors.ArchgraphError:
         raise
-    except Exception as error:  # a plugin's bug costs its own score, not the run
-        return _wrong(scorer, f"the scorer broke: {errors.inside(error)}")
+    except (Exception, SystemExit) as error:  # a plugin's bug costs its own score, not the run
+        return _broken(scorer, errors.inside(error))
+
+
+class _NoScore(errors.PluginError):
+    """A scorer gave back what is no score."""
 
 
 def _checked(score: base.Score | None) -> base.Score | None:
@@ -138,11 +151,16 @@ def _checked(score: base.Score | None) -> base.Score | None:
     if score is None:
         return None
     if not isinstance(score, base.Score):
-        raise errors.PluginError(f"it gave back {type(score).__name__}, not a Score or None")
-    if not 0 <= score.value <= 1:
-        raise errors.PluginError(f"its value is {score.value}, not between 0 and 1")
+        raise _NoScore(f"it gave back {type(score).__name__}, not a Score or None")
+    if not (isinstance(score.value, numbers.Real) and 0 <= score.value <= 1):
+        raise _NoScore(f"its value is {score.value!r}, not a number from 0 to 1")
     return score
 
 
 def _wrong(scorer: base.Scorer, note: str) -> base.Score | None:
     return None if scorer.wrong is None else base.Score(scorer.wrong, note)
+
+
+def _broken(scorer: base.Scorer, reason: str) -> base.Score:
+    value = math.nan if scorer.wrong is None else scorer.wrong
+    return base.Score(value, f"the scorer broke: {reason}", broke=True)
