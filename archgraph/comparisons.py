@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,6 +76,10 @@ def planned(asked: Asked) -> plans.RunPlan:
     """
     from archgraph.suites.planning import build, load
 
+    for text in asked.what:
+        if text.endswith((".yaml", ".yml")) and not Path(text).is_file():
+            beside = [str(path) for path in Path(text).parent.glob("*.y*ml")]
+            raise errors.InputError(f"there is no file {text}; {errors.suggest(text, beside)}")
     return build.plan(load.asked(asked))
 
 
@@ -94,7 +99,29 @@ def run(
     """
     from archgraph.suites.running import coordinator
 
-    return coordinator.run(plan, folder, options)
+    begun = {"begun_in": os.path.relpath(Path(), folder)}
+    manifest = {**plan.manifest, **begun}
+    return coordinator.run(dataclasses.replace(plan, manifest=manifest), folder, options)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a run's folder holds of a plan: trials that are over, and others that are not in it."""
+
+    over: int
+    others: int
+
+
+def held(plan: plans.RunPlan, folder: Path) -> Held:
+    """What of a plan is done already."""
+    from archgraph.suites.running import ledger
+
+    if not (folder / LEDGER).is_file():
+        return Held(0, 0)
+    with ledger.Ledger.open(folder, readonly=True) as kept:
+        known = {str(each["id"]) for each in kept.trials() if each["status"]}
+    wanted = {trial.id for trial in plan.trials}
+    return Held(len(known & wanted), len(known - wanted))
 
 
 def run_suite(source: str | Path | Sequence[str], *, folder: str | Path | None = None,
@@ -132,7 +159,7 @@ def find(name: str | Path | None = None) -> Path:
         held = sorted(RUNS.glob(f"*/{LEDGER}"), key=lambda path: path.stat().st_mtime)
         if not held:
             raise errors.InputError(
-                f"there is no run in {RUNS}/; name one with --run, or make one: archgraph run demo"
+                f"there is no run in {RUNS}/; name a run's folder, or make one: archgraph run demo"
             )
         return held[-1].parent
     for place in (Path(name), RUNS / name):
@@ -239,22 +266,30 @@ def verify(folder: Path) -> list[str]:
     return recordings.verify(folder)
 
 
-def again(folder: Path, asked: Asked) -> Asked:
-    """What a run was asked for, as its folder keeps it, with what is asked now on top."""
+def again(folder: Path, asked: Asked) -> tuple[Asked, Path]:
+    """What a run was asked for, as its folder keeps it, with what is asked now on top.
+
+    Also the folder that it was begun in, from which the paths in it lead.
+    """
     from archgraph.suites.running import ledger
 
     with ledger.Ledger.open(folder, readonly=True) as held:
         source = json.loads(held.meta("suite"))
+        begun = str(json.loads(held.meta("manifest")).get("begun_in", ""))
     more = {**source, **asked.more}
-    return Asked((), more=more)
+    place = folder.resolve() / begun if begun else Path()
+    return dataclasses.replace(asked, what=(), more=more), place
 
 
 def paid_models(plan: plans.RunPlan) -> list[str]:
     """The models of a plan that may cost money."""
+    from archgraph.llm import embedders
     from archgraph.suites.planning import cells
 
     named = {model for arm in plan.arms for model in cells.models(arm.plan)} | {plan.judge}
-    return sorted(model for model in named if model and cells.is_paid(model))
+    paid = {model for model in named if model and cells.is_paid(model)}
+    return sorted(paid | {arm.plan.embedder for arm in plan.arms
+                          if embedders.is_paid(plan.embedder or arm.plan.embedder)})  # fmt: skip
 
 
 def search(
@@ -282,7 +317,7 @@ def search(
         raise errors.InputError(
             f"a search is of one architecture, not of {len(first.arms)}: {names}"
         )
-    folder = folder_of(first, run.get("folder"))
+    folder = folder_of(first, run.get("folder") or RUNS / f"{first.name}-search")
     arm = first.arms[0]
     among = _space(asked, arm, values, remove)
 

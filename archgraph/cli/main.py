@@ -117,7 +117,8 @@ def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96},
-    epilog="Exit codes: 0 done, 1 the input is at fault, 2 wrong usage, 3 the run had failures.",
+    epilog="Exit codes: 0 done, 1 the input is at fault, 2 wrong usage, 3 the run had failures, "
+    "130 interrupted.",
 )
 @click.version_option(package_name="archgraph", message="archgraph %(version)s")
 def cli() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from archgraph.cli import screen, suite_options
 if TYPE_CHECKING:
     from archgraph import comparisons
     from archgraph.suites import plan as plans
+    from archgraph.suites import results
     from archgraph.suites.running import coordinator
 
 FAILED, INTERRUPTED = 3, 130
@@ -34,9 +36,10 @@ def _resources(function: Callable[..., Any]) -> Callable[..., Any]:
                      help="Dask's scheduler, tcp://host:8786; without one it is started here."),
         click.option("--record", metavar="FOLDER", help="Keep every paid answer for --replay."),
         click.option("--replay", metavar="FOLDER", help="Answer from a recording, without a key."),
-        click.option("--retry-broken", is_flag=True, help="Do again what broke in an earlier run."),
+        click.option("--retry-failed", is_flag=True, help="Do again what failed or broke before."),
         click.option("--dry-run", is_flag=True, help="Show the plan, and what it may take; stop."),
-        click.option("-y", "--yes", is_flag=True, help="Do not ask before money is spent."),
+        click.option("-y", "--yes", is_flag=True, help="Do not ask before money is spent. Where "
+                     "there is no terminal, nobody is asked."),
         click.option("--no-report", is_flag=True, help="Write no report.html."),
         click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
         click.option("-q", "--quiet", is_flag=True, help="Print nothing but the result."),
@@ -53,7 +56,8 @@ def run(asked: comparisons.Asked, **chosen: Any) -> int:
 
     Name a suite (a YAML file, or a shipped one such as demo), or architectures together with
     --dataset. What is finished already is not done again: the same command goes on after ctrl-C,
-    a crash or a spent limit, and a change runs only what depends on it.
+    a crash or a spent limit, and so does --resume from any folder; a change runs only what
+    depends on it.
     """
     from archgraph import comparisons
 
@@ -61,13 +65,13 @@ def run(asked: comparisons.Asked, **chosen: Any) -> int:
     if chosen["verify"]:
         return _verify(out, comparisons.find(chosen["verify"]))
     if chosen["resume"]:
-        folder = comparisons.find(chosen["resume"])
-        asked, chosen["out"] = comparisons.again(folder, asked), folder
+        asked = _again(asked, chosen)
     elif not asked.what:
         raise click.UsageError("name a suite, or architectures together with --dataset")
     plan = comparisons.planned(asked)
     if chosen["dry_run"]:
-        _show_plan(out, plan, pilot=True, as_json=chosen["as_json"])
+        folder = comparisons.folder_of(plan, chosen["out"])
+        _show_plan(out, plan, folder, pilot=True, as_json=chosen["as_json"])
         return 0
     return _run(out, plan, chosen)
 
@@ -80,14 +84,14 @@ def _run(out: screen.Screen, plan: plans.RunPlan, chosen: dict[str, Any]) -> int
     aside = screen.Screen(err=True)
     folder = comparisons.folder_of(plan, chosen["out"])
     if not chosen["quiet"]:
-        _show_plan(aside, plan, pilot=False)
+        _show_plan(aside, plan, folder, pilot=False)
     _consent(plan, chosen)
     with run_progress.shown(aside, len(plan.trials), quiet=chosen["quiet"]) as watch:
         address = {"scheduler": chosen["scheduler"]} if chosen["scheduler"] else {}
         options = coordinator.Options(
             engine=chosen["engine"], workers=chosen["workers"], engine_options=address,
             record=chosen["record"], replay=chosen["replay"], watch=watch,
-            retry_broken=chosen["retry_broken"],
+            retry_failed=chosen["retry_failed"],
         )  # fmt: skip
         end = comparisons.run(plan, folder, options)
     rows, shown = comparisons.read(folder)
@@ -96,10 +100,12 @@ def _run(out: screen.Screen, plan: plans.RunPlan, chosen: dict[str, Any]) -> int
         place = folder / comparisons.REPORT
         place.write_text(comparisons.page(folder, rows, shown), encoding="utf-8")
         aside.line(f"\nreport: {place}", "dim")
-    return _told(aside, end, folder)
+    return _told(aside, end, rows, folder)
 
 
-def _told(aside: screen.Screen, end: coordinator.RunEnd, folder: Path) -> int:
+def _told(
+    aside: screen.Screen, end: coordinator.RunEnd, rows: results.Results, folder: Path
+) -> int:
     """Say how a run ended, where that is not as planned; its exit code."""
     for note in end.notes:
         aside.line(screen.clean(note), "warn")
@@ -113,7 +119,11 @@ def _told(aside: screen.Screen, end: coordinator.RunEnd, folder: Path) -> int:
         aside.line(f"{screen.plural(end.broken, 'trial')} broke and count as wrong; the report "
                    "lists them", "warn")  # fmt: skip
         return FAILED
-    return 0
+    if rows.rows and all(row.status == "failed" for row in rows.rows):
+        aside.line(f"Every trial failed: {rows.rows[0].reason}. To do them again: archgraph run "
+                   f"--resume {folder} --retry-failed", "warn")  # fmt: skip
+        return FAILED
+    return FAILED if any(each.get("broke") for each in rows.scorers.values()) else 0
 
 
 def _consent(plan: plans.RunPlan, chosen: dict[str, Any]) -> None:
@@ -127,8 +137,24 @@ def _consent(plan: plans.RunPlan, chosen: dict[str, Any]) -> None:
     click.confirm(f"This asks {', '.join(paid)}. Go on?", abort=True, err=True)
 
 
+def _again(asked: comparisons.Asked, chosen: dict[str, Any]) -> comparisons.Asked:
+    """What the run of a folder was asked for; from here on paths lead from where it was begun."""
+    from archgraph import comparisons
+
+    folder = comparisons.find(chosen["resume"])
+    for name in ("record", "replay"):
+        chosen[name] = chosen[name] and str(Path(chosen[name]).resolve())
+    before, there = comparisons.again(folder, asked)
+    here = Path.cwd()
+    if there.is_dir() and there.resolve() != here:
+        os.chdir(there)
+        folder = Path(os.path.relpath(here / folder))
+    chosen["out"] = folder
+    return before
+
+
 def _show_plan(
-    out: screen.Screen, plan: plans.RunPlan, *, pilot: bool, as_json: bool = False
+    out: screen.Screen, plan: plans.RunPlan, folder: Path, *, pilot: bool, as_json: bool = False
 ) -> None:
     from archgraph import comparisons
     from archgraph.suites.planning import estimate
@@ -139,6 +165,14 @@ def _show_plan(
         return
     for line in estimate.lines(plan, estimated):
         out.line(line)
+    held = comparisons.held(plan, folder)
+    if held.over:
+        left = len(plan.trials) - held.over
+        out.line(f"  done      {held.over:,} of {len(plan.trials):,} trials are in {folder} and "
+                 f"are not done again; {left:,} are left")  # fmt: skip
+    if held.others:
+        out.line(f"  kept      {folder} also holds {screen.plural(held.others, 'trial')} of other "
+                 "plans, which are not shown")  # fmt: skip
     out.line()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from archgraph import errors
 from tests.cli import commands
 
 TINY = ("--dataset", "nested_kv:depths=[0,1],orderings=3,pairs=20")
@@ -105,8 +106,9 @@ def test_a_scorer_that_fails_counts_as_wrong_and_stops_nothing(here: Path) -> No
         encoding="utf-8",
     )
     told = commands.invoke(
-        "run", *ARMS[1:], *TINY, "--scorer", "bad.py:Bad", "--workers", "0", "-q", "--out", "r"
-    )
+        "run", *ARMS[1:], *TINY, "--scorer", "bad.py:Bad", "--workers", "0", "-q", "--out", "r",
+        code=3,
+    )  # fmt: skip
     rows = trials(Path("r"))
     assert {row["score Bad"] for row in rows} == {"0.0"}
     assert "Traceback" not in told.stderr
@@ -237,3 +239,65 @@ def test_what_can_be_compared_is_listed(kind: str) -> None:
 def test_the_schema_of_suites_knows_datasets_and_scorers() -> None:
     schema = json.dumps(json.loads(commands.invoke("schema", "suite").stdout))
     assert "nested_kv" in schema and "evidence_recall" in schema
+
+
+# What a cold reader stumbled over
+
+
+def test_a_missing_suite_is_told_as_a_missing_file(here: Path) -> None:
+    Path("lab.yaml").write_text("suite: lab\n", encoding="utf-8")
+    told = commands.invoke("run", "lap.yaml", code=1)
+    assert 'there is no file lap.yaml; did you mean "lab.yaml"?' in told.stderr
+
+
+def test_a_run_goes_on_from_any_folder(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{"conversation": f"c{n}", "history": [f"The key {n} is red."],
+             "question": f"What is key {n}?", "answer": "red"} for n in range(3)]  # fmt: skip
+    lines = "\n".join(map(json.dumps, rows))
+    Path("lab.jsonl").write_text(lines, encoding="utf-8")
+    run = ("run", "no_memory", "--dataset", "jsonl:path=lab.jsonl", "--workers", "0", "-q")
+    told = commands.invoke(*run, "--out", "r").stdout
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir(here / "elsewhere")
+    again = commands.invoke("run", "--resume", str(here / "r"), "--workers", "0", "-q").stdout
+    assert again == told
+
+
+def test_the_plan_tells_what_is_done_already(folder: Path) -> None:
+    told = commands.invoke("run", *ARMS, *TINY, "--out", str(folder), "--dry-run").stdout
+    assert "18 of 18 trials are in" in told and "0 are left" in told
+    other = ("--dataset", "nested_kv:depths=[0],orderings=2,pairs=20")
+    told = commands.invoke("run", "no_memory", *other, "--out", str(folder), "--dry-run").stdout
+    assert re.search(r"also holds 1\d trials of other plans", told)
+
+
+def test_where_every_trial_fails_the_exit_code_says_so(here: Path) -> None:
+    run = ("run", "full_context", "--set", "context_window=600", "--out", "r", "--workers", "0")
+    told = commands.invoke(*run, *TINY, code=3)
+    assert "Every trial failed" in told.stderr and "--retry-failed" in told.stderr
+
+
+def test_a_model_that_never_answers_stops_the_run(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from archgraph.llm import gateways
+
+    class Locked:
+        """A provider that knows no such key."""
+
+        calls = 0
+
+        def complete(self, request: object) -> object:
+            Locked.calls += 1
+            raise errors.GatewayError("401: no such key")
+
+    monkeypatch.setattr(gateways, "open_gateway", lambda model, options=None: Locked())
+    from archgraph import comparisons
+    from archgraph.suites.running import coordinator
+
+    plan = comparisons.planned(comparisons.Asked(["no_memory"], TINY[1:], models=["openai/x"]))
+    options = coordinator.Options(workers=0, open_gateway=gateways.open_gateway)
+    end = comparisons.run(plan, Path("r"), options)
+    assert (end.state, Locked.calls) == ("stopped", 3)
+    assert "openai/x has not answered once: 401" in end.reason
+    assert end.done < len(plan.trials)

@@ -21,7 +21,7 @@ from archgraph.llm import base as llm
 from archgraph.llm import embedders, recording, retrying
 from archgraph.messages import Completion
 from archgraph.suites import plan
-from archgraph.suites.running import embedding, recordings
+from archgraph.suites.running import embedding, recordings, silence
 from archgraph.suites.running import ledger as ledgers
 
 Open = Callable[[str, Mapping[str, Any]], llm.Gateway]
@@ -121,6 +121,7 @@ class Broker:
         self._embedders: dict[str, llm.Embedder] = {}
         self._providers: dict[tuple[str, str], _Provider] = {}
         self._closed = False
+        self._silence = silence.Silence()
 
     def buy(self, wanted: Wanted) -> Bought:
         """The answer to a request: the one that was bought before, else a new one.
@@ -238,9 +239,15 @@ class Broker:
         if self._terms.replay is not None:
             return True
         if limits.max_cost and self.cost >= limits.max_cost:
-            raise Spent(f"{self.cost:.4f} US dollars are spent; the limit is {limits.max_cost:g}")
+            raise Spent(
+                f"{self.cost:.4f} US dollars are spent; the limit is {limits.max_cost:g}, "
+                "and a higher --max-cost goes on"
+            )
         if limits.max_calls and self.calls >= limits.max_calls:
-            raise Spent(f"{self.calls} model calls are made; the limit is {limits.max_calls}")
+            raise Spent(
+                f"{self.calls} model calls are made; the limit is {limits.max_calls}, "
+                "and a higher --max-calls goes on"
+            )
         return not limits.max_calls or self.calls + self.asking < limits.max_calls
 
     def _bought(self, key: str, wanted: Wanted) -> Bought:
@@ -249,7 +256,11 @@ class Broker:
             completion = self._answer(wanted)
         except errors.GatewayError as error:
             self._fail(wanted, error)
+            model = wanted.request.model
+            if self._terms.replay is None and self._silence.lasts(model, error):
+                raise Spent(f"{model} has not answered once: {error}") from error
             raise
+        self._silence.broken(wanted.request.model)
         usage = completion.usage
         found = ledgers.Purchase(
             key, wanted.request.model, wanted.scope, wanted.ordinal, completion.to_json(),

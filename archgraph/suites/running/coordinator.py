@@ -49,8 +49,8 @@ class Options:
     `engine` names what brings the workers, `workers` how many (0: this process does the work),
     `engine_options` go to the engine. `record` and `replay` are folders of recordings. `watch` is
     told the progress a few times a second. `lease` is how many seconds a worker may give no sign
-    of life, `concurrency` the most calls at once to one model (0: any number). `retry_broken` does
-    broken trials again. `open_gateway` opens the models that are paid, `open_embedder` the
+    of life, `concurrency` the most calls at once to one model (0: any number). `retry_failed` does
+    again what failed or broke. `open_gateway` opens the models that are paid, `open_embedder` the
     embedders.
     """
 
@@ -62,7 +62,7 @@ class Options:
     watch: Callable[[progress.Progress], None] | None = None
     lease: float = 900.0
     concurrency: int = 0
-    retry_broken: bool = False
+    retry_failed: bool = False
     open_gateway: broker.Open = gateways.open_gateway
     open_embedder: broker.OpenEmbedder = embedders.open_embedder
 
@@ -100,7 +100,7 @@ def run(plan: plans.RunPlan, folder: str | Path, options: Options | None = None)
     brought = _engine(chosen)
     with ledgers.Ledger.open(folder) as ledger:
         ledger.begin(plan)
-        todo = set(ledger.open_trials(broken=chosen.retry_broken))
+        todo = set(ledger.open_trials(bad=chosen.retry_failed))
         ingested = ledger.ingested() if todo else {}
         if replay is not None:
             replay.place = ledger.place

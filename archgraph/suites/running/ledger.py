@@ -124,15 +124,15 @@ class Ledger:
         with self._lock, self._writing():
             self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", notes.items())
 
-    def open_trials(self, *, broken: bool = False) -> list[str]:
+    def open_trials(self, *, bad: bool = False) -> list[str]:
         """The planned trials that are not done, in the order of the plan.
 
         Args:
-            broken: whether those that broke are to be done again; they are forgotten then.
+            bad: whether those that failed or broke are to be done again; they are forgotten then.
         """
         with self._lock:
-            if broken:
-                self._forget_broken()
+            if bad:
+                self._forget_bad()
             sql = "SELECT id FROM trial WHERE place IS NOT NULL AND state != 2 ORDER BY place"
             return [id for (id,) in self._db.execute(sql)]
 
@@ -367,9 +367,9 @@ class Ledger:
         self._db.execute("INSERT OR IGNORE INTO used VALUES (?, ?)", (key, user))
         self._db.execute("DELETE FROM failure WHERE key = ? AND user = ?", (key, user))
 
-    def _forget_broken(self) -> None:
+    def _forget_bad(self) -> None:
         with self._writing():
-            where = "status = 'broken' AND place IS NOT NULL"
+            where = "status IN ('broken', 'failed') AND place IS NOT NULL"
             self._db.execute(f"UPDATE trial SET state = 0, status = '', reason = '' WHERE {where}")
             self._db.execute(
                 f"UPDATE history SET state = 0, status = '', reason = '' WHERE {where}"
