@@ -14,8 +14,9 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from archgraph import clock, registry
-from archgraph.storage import driver
+from archgraph import clock, prompts, registry
+from archgraph.llm import embedders
+from archgraph.storage import database, driver
 from archgraph.suites.running import wire, worker
 
 _YOUNG = 1.0
@@ -54,19 +55,27 @@ def main() -> int:
 
 
 def warm() -> None:
-    """Import what a trial needs, before the first fork."""
+    """Import what a trial needs, before the first fork.
+
+    What is only imported at its first use is used once: each worker would import it for itself,
+    which takes longer than a trial.
+    """
     driver.driver()
     for kind in ("gateways", "embedders", "stores", "backends", "operators", "scorers"):
         registry.entries(kind)
     for kind, names in _USED.items():
         for name in names:
             registry.get(kind, name)
+    database.create(":memory:", seed=0).close()  # no connection outlives this
+    prompts.render("{{ now }}", dict.fromkeys(prompts.variables("{{ now }}"), ""))
+    embedders.open_embedder("hashed").embed(["warm"])
 
 
 _USED: Mapping[str, tuple[str, ...]] = {
     "gateways": ("offline",),
     "embedders": ("hashed",),
     "stores": ("block", "log", "queue", "collection", "tasks"),
+    "backends": ("sqlite",),
     "operators": ("read", "write"),
     "scorers": ("contains",),
 }
