@@ -100,7 +100,7 @@ def kind_of(value: Any) -> str:
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list):
-        return "a list"
+        return "a list" if value else "an empty list"
     return "nothing" if value is None else f"`{value}`"
 
 
@@ -232,7 +232,8 @@ def _wanted(each: Mapping[str, Any]) -> str:
     if kind == "string_too_short":
         return "text that is not empty"
     if kind == "too_short":
-        return f"a list of at least {context['min_length']}"
+        least = context["min_length"]
+        return "at least one" if least == 1 else f"a list of at least {least}"
     choices = _choices(each)
     if choices:
         return " or ".join(choices)

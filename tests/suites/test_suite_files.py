@@ -132,6 +132,79 @@ def test_missing_keys_and_empty_files(tmp_path: Path) -> None:
         load.suite("nowhere")
 
 
+def test_a_suite_without_a_name_is_told_at_its_file_with_all_else(tmp_path: Path) -> None:
+    found = problems(tmp_path, "architectures: [memgptt]\ndatasets: [nested_kv]\n")
+    assert [(Path(each.file).name, each.line, each.path, each.code) for each in found] == [
+        ("suite.yaml", 1, "", "missing-key"),
+        ("suite.yaml", 1, "architectures[0]", "unknown-name"),
+    ]
+    assert "'suite'" in found[0].message
+    found = problems(tmp_path, "suit: x\narchitectures: [memgpt]\ndatasets: [nested_kv]\n")
+    assert [(each.path, each.code) for each in found] == [("suit", "unknown-key")]
+
+
+@pytest.mark.parametrize(
+    ("base", "code"),
+    [
+        ("extends: nowhere.yaml", "extends-not-found"),
+        ("extends: suite.yaml", "extends-cycle"),
+        ("extends: [a]", "wrong-type"),
+        ("extends: broken.yaml", "yaml-syntax"),
+    ],
+)
+def test_what_cannot_be_extended_has_no_false_followers(
+    tmp_path: Path, base: str, code: str
+) -> None:
+    write(tmp_path, "suite: [x\n", "broken.yaml")
+    found = problems(tmp_path, f"suite: x\n{base}\nbaselin: y\n")
+    assert sorted(each.code for each in found) == sorted([code, "unknown-key"])
+
+
+def test_an_empty_list_asks_for_one(tmp_path: Path) -> None:
+    [found] = problems(tmp_path, SOUND.replace("[memgpt, fixed_window]", "[]"))
+    assert (found.message, found.remedy) == ("this is an empty list", "give at least one")
+
+
+BAD_SCORERS = """\
+from archgraph.suites.scoring import base
+
+
+class Unmade(base.Scorer):
+    def __init__(self, options):
+        raise KeyError("boom")
+"""
+
+
+def test_a_scorer_that_cannot_be_made_is_told_at_its_place(tmp_path: Path) -> None:
+    write(tmp_path, BAD_SCORERS, "unmade_scorers.py")
+    names = "[unmade_scorers.py:Unmade, unmade_scorers.py:Unmad, nosuch.py:X, unmade_scorers.py]"
+    found = problems(tmp_path, f"{SOUND}scorers: {names}\n")
+    assert [(each.line, each.path, each.code) for each in found] == [
+        (4, "scorers[0]", "plugin-broken"), (4, "scorers[1]", "unknown-type"),
+        (4, "scorers[2]", "unknown-type"), (4, "scorers[3]", "unknown-type"),
+    ]  # fmt: skip
+    assert "KeyError: 'boom' (unmade_scorers.py:6)" in found[0].message
+    assert [each.remedy for each in found[1:]] == [
+        'did you mean "Unmade"?', "put nosuch.py beside the suite, or install it",
+        "name its class, too: unmade_scorers.py:MyScorer",
+    ]  # fmt: skip
+
+
+def test_a_dataset_that_breaks_inside_is_told_at_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from archgraph.suites.datasets import nested_kv
+
+    def broken(*given: Any) -> Any:
+        raise SystemExit("boom")
+
+    for name in ("conversations", "provenance", "__init__"):
+        with monkeypatch.context() as patched:
+            patched.setattr(nested_kv.NestedKVDataset, name, broken)
+            [found] = problems(tmp_path, SOUND)
+        assert (found.line, found.path, found.code) == (3, "datasets[0].nested_kv", "plugin-broken")
+
+
 def test_mappings_and_single_names_are_lists(tmp_path: Path) -> None:
     text = f"""\
 suite: short

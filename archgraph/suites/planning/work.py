@@ -80,11 +80,12 @@ def _dataset(
     try:
         opened = kind(options)
         found = tuple(opened.selected())
+        opened.provenance()
     except errors.InputError as error:
         for line in str(error).splitlines():
             draft.report("unreadable-data", line, "see the page of datasets", path, key=True)
         return
-    except Exception as error:  # a plugin's bug
+    except (Exception, SystemExit) as error:  # a plugin's bug
         message = f"the dataset {name!r} fails inside: {errors.inside(error)}"
         draft.report("plugin-broken", message, "mend the dataset", path, key=True)
         return
@@ -157,9 +158,10 @@ def _written_scorers(draft: written.Draft, suite: spec.SuiteSpec) -> Iterator[pl
                 continue
             given = tree.Node({kind.Options.short: given}, given.origin)
         _, options = written.model(draft, kind.Options, given, path)
-        if options is None:
+        made = None if options is None else _made(draft, name, kind, options, path)
+        if options is None or made is None:
             continue
-        if _needs_judge(kind, options) and not suite.judge:
+        if made.judged and not suite.judge:
             draft.report("missing-key", f"the scorer {name!r} asks a model, and there is no judge",
                          "add `judge:` and a model's name", path, key=True)  # fmt: skip
         plain = options.model_dump(mode="json", exclude_defaults=True)
@@ -173,7 +175,7 @@ def _own_scorers(
     wanted: dict[str, list[str]] = {}
     for label, dataset in made.datasets.items():
         kinds = {name: registry.get("scorers", name) for name in dataset.scorers}
-        kept = [n for n, k in kinds.items() if suite.judge or not _needs_judge(k, None)]
+        kept = [n for n, k in kinds.items() if suite.judge or not _needs_judge(k)]
         if not kept:
             draft.report("missing-key", f"{label} is scored by a judge, and there is none",
                          "add `judge:` and a model's name, or choose `scorers:`",
@@ -186,29 +188,43 @@ def _own_scorers(
         yield plan.ScorerPlan(name, name, {}, () if everywhere else tuple(labels))
 
 
+def _made(
+    draft: written.Draft, name: str, kind: type[scorers.Scorer], options: Any, path: tree.Path
+) -> scorers.Scorer | None:
+    """A scorer with its options, None once it was told that it cannot be made."""
+    try:
+        return kind(options)
+    except (Exception, SystemExit) as error:  # a plugin's bug
+        message = f"the scorer {name!r} fails as it is made: {errors.inside(error)}"
+        draft.report("plugin-broken", message, "mend the scorer", path, key=True)
+        return None
+
+
 def judged(scorer: plan.ScorerPlan) -> bool:
     """Whether a scorer asks the judge."""
     return bool(scoring.made([scorer])[0][1].judged)
 
 
-def _needs_judge(kind: type[scorers.Scorer], options: Any) -> bool:
+def _needs_judge(kind: type[scorers.Scorer]) -> bool:
     """Whether scorers of a class ask the judge; some only say so once they have their options."""
     try:
-        return bool(kind(options if options is not None else kind.Options()).judged)
-    except Exception:  # options that are required, or a plugin's bug, which is told when it runs
+        return bool(kind(kind.Options()).judged)
+    except (Exception, SystemExit):  # required options, or a bug that is told when it runs
         return bool(kind.judged)
 
 
 def _scorer_kind(
     draft: written.Draft, name: str, folder: Path, path: tree.Path, *, key: bool
 ) -> type[scorers.Scorer] | None:
-    if ":" not in name:
+    if ":" not in name and not name.endswith(".py"):
         found: type[scorers.Scorer] | None = _kind(draft, "scorers", "scorer", name, path, key=key)
         return found
     try:
         return scoring.kind(name, folder)
     except errors.ArchgraphError as error:
-        draft.report("unknown-type", str(error), "write module:Class", path, key=key)
+        message, _, remedy = str(error).rpartition("; ")
+        draft.report("unknown-type", message or remedy,
+                     remedy if message else "see how to write a scorer", path, key=key)  # fmt: skip
         return None
 
 

@@ -27,6 +27,8 @@ LISTS = ("architectures", "models", "datasets", "scorers")
 SHIPPED = Path(__file__).parents[2] / "_shipped" / "suites"
 CHECKOUT = Path(__file__).parents[3] / "suites"
 _MAX_LAYERS = 20
+_WHOLE = ("empty-file", "duplicate-key")
+"""Problems of a file that was read whole all the same."""
 _ROUNDS = 8  # of repair: each takes out, or reads as it was meant, what the one before has found
 _Kind = TypeVar("_Kind", bound=pydantic.BaseModel)
 
@@ -40,6 +42,8 @@ class Draft:
     files: list[Path] = field(default_factory=list)
     dropped: list[tree.Path] = field(default_factory=list)
     """What was taken out of the tree, by its path in the file."""
+    partial: bool = False
+    """Whether keys may only seem to be missing, or were told: some file could not be read."""
 
     def report(
         self, code: str, message: str, remedy: str, path: tree.Path = (), *, key: bool = False
@@ -105,6 +109,7 @@ def read(source: str | Path, more: tree.Node | None = None) -> Draft:
     """The tree of a suite file with all that it extends, and `more` laid over it."""
     draft = Draft(tree.mapping(tree.Origin(str(source))))
     layers = _layers(source, draft)
+    draft.partial = any(each.code not in _WHOLE for each in draft.problems)
     over(draft, [*layers[::-1], *([more] if more is not None else [])])
     return draft
 
@@ -115,7 +120,8 @@ def over(draft: Draft, layers: Sequence[tree.Node]) -> None:
         laid = _laid(draft.root, layer)
         kept = {key: node for key, node in laid.mapping.items()
                 if node.value is not None and key != "extends"}  # fmt: skip
-        draft.root = tree.Node(kept, layer.origin, laid.keys)
+        origin = layer.origin if layer.origin.line else draft.root.origin
+        draft.root = tree.Node(kept, origin, laid.keys)
 
 
 def suite(draft: Draft) -> spec.SuiteSpec | None:
@@ -125,6 +131,10 @@ def suite(draft: Draft) -> spec.SuiteSpec | None:
         if node is not None:
             draft.root = tree.put(draft.root, (section,), listed(node))
     draft.root, found = model(draft, spec.SuiteSpec, draft.root, ())
+    if found is None and "suite" not in draft.root.mapping:  # the rest can be looked at
+        draft.partial = True
+        named = tree.put(draft.root, ("suite",), tree.Node("unnamed", draft.root.origin))
+        draft.root, found = model(draft, spec.SuiteSpec, named, ())
     for section in LISTS:
         items = tree.child(draft.root, section)
         for index, entry in enumerate(items.items if items is not None else ()):
@@ -202,6 +212,8 @@ def _laid(base: tree.Node, above: tree.Node) -> tree.Node:
 def _tell(draft: Draft, each: complaints.Complaint, node: tree.Node, path: tree.Path) -> None:
     origin = tree.place(node, each.path, key=each.key)
     place = tree.written((*path, *each.path), draft.dropped)
+    if draft.partial and each.code == "missing-key" and not place:
+        return
     if not any(at[: len(place)] == place for at in draft.dropped):
         draft.problems.append(merge.problem(each.code, each.message, each.remedy, origin, place))
 

@@ -43,7 +43,8 @@ def kind(name: str, folder: str | Path = "") -> type[base.Scorer]:
         PluginError: a registered scorer's package cannot be loaded.
     """
     if name.endswith(".py"):
-        raise errors.InputError(f"scorer {name}: name its class, too: {name}:MyScorer")
+        remedy = f"name its class, too: {name}:MyScorer"
+        raise errors.InputError(f"scorer {name}: that is a file; {remedy}")
     if ":" not in name:
         found: type[base.Scorer] = registry.get("scorers", name)
         return found
@@ -52,7 +53,8 @@ def kind(name: str, folder: str | Path = "") -> type[base.Scorer]:
     try:
         inside = python.find(f"{path}:__dict__", [str(folder or Path.cwd())])
     except errors.PluginError as error:
-        raise errors.InputError(f"scorer {name}: {error}") from error
+        text = str(error).replace("beside the architecture", "beside the suite")
+        raise errors.InputError(f"scorer {name}: {text}") from error
     classes = {key: each for key, each in inside.items() if _is_scorer(each)}
     if wanted not in classes:
         place = f"{base.Scorer.__module__}.{base.Scorer.__name__}"
