@@ -107,6 +107,48 @@ def test_all_that_is_wrong_is_told_at_once_with_its_line(mine: Path) -> None:
     ]
 
 
+def wrong_of(mine: Path, *rows: Any) -> list[str]:
+    with pytest.raises(errors.InputError) as told:
+        made(mine, *rows)
+    return [line.removeprefix(f"jsonl: {mine}:") for line in str(told.value).split("\n")]
+
+
+def test_lines_that_are_no_json_are_told_with_the_bad_rows(mine: Path) -> None:
+    asked = {"conversation": "b", "question": "?", "answer": "x"}
+    told = wrong_of(mine, '{"conversation": "b", "items": [', {"foo": 1}, {**asked, "anwser": 2})
+    assert [line.partition(": ")[0] for line in told] == ["1", "2", "3"]
+    assert "not JSON" in told[0] and "anwser" in told[2]
+    assert len(wrong_of(mine, '{"conversation": "b", "items": [', asked)) == 1
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"conversation": "b", "itms": ["x"]},
+        {"items": ["x"]},
+        ["b", "x"],
+        {"conversation": "b", "items": "x"},
+        {"conversation": 5, "items": [{"txt": "x"}]},
+    ],
+)
+def test_a_faulty_row_of_items_is_not_said_to_be_missing(mine: Path, row: Any) -> None:
+    name = "5" if isinstance(row, dict) and row.get("conversation") == 5 else "b"
+    told = wrong_of(mine, row, {"conversation": name, "question": "?", "answer": "x"})
+    assert not any("no row holds" in line for line in told), told
+    assert {line.partition(":")[0] for line in told} == {"1"}
+
+
+def test_a_question_is_not_asked_before_its_history_ends(mine: Path) -> None:
+    [told] = wrong_of(mine, ITEMS, {**ASKED, "asked_at": "2024-03-02T08:59:59"})
+    assert told == (
+        "2: asked_at is 2024-03-02 08:59:59 Sat, before the last item of the history "
+        "(2024-03-02 09:00:00 Sat): a question is asked after it; give a later time, or leave "
+        "asked_at out"
+    )
+    made(mine, ITEMS, {**ASKED, "asked_at": "2024-03-02T09:00:00"})
+    made(mine, {**ITEMS, "items": ["x"]}, {**ASKED, "evidence": [], "asked_at": "1999-01-01"})
+
+
 @pytest.mark.parametrize(
     ("row", "told"),
     [

@@ -61,12 +61,12 @@ def check_fields(dataset: str, fields: Mapping[str, str]) -> None:
 
 
 def read_lines(dataset: str, path: str, data: bytes) -> list[tuple[str, Any]]:
-    """The JSON value of each line with its place; a line that is no JSON stays a text.
+    """The JSON value of each line with its place; `rows.Unread` where a line is not JSON.
 
     Raises:
-        InputError: the lines that are not JSON, all at once.
+        InputError: the file is not UTF-8.
     """
-    found, wrong = [], []
+    found: list[tuple[str, Any]] = []
     try:
         lines = data.decode("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
@@ -76,6 +76,5 @@ def read_lines(dataset: str, path: str, data: bytes) -> list[tuple[str, Any]]:
             try:
                 found.append((f"{path}:{number}", json.loads(line)))
             except (ValueError, RecursionError) as error:
-                wrong.append(f"{path}:{number}: not JSON: {error}")
-    files.report(dataset, wrong)
+                found.append((f"{path}:{number}", rows.Unread(f"not JSON: {error}")))
     return found

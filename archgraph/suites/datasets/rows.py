@@ -77,15 +77,16 @@ class _Asked(pydantic.BaseModel):
     question: str
     """What the agent is asked."""
     answer: files.Text | None = None
-    """The right answer, where there is one."""
+    """The right answer, where there is one; a number is taken as text."""
     answers: Texts | None = None
-    """All answers of which any is right; `[]` where it is right to say that one does not know."""
+    """All answers of which any is right, one alone needs no list; `[]` where it is right to say
+    that one does not know."""
     evidence: Texts = []
     """Ids of the items that hold the answer."""
     category: int | str | None = None
     """A group for tables."""
     asked_at: Moment = None
-    """When it is asked; after the last item if left out."""
+    """When it is asked, not before the last item's time; after the last item if left out."""
     rejected: Texts = []
     """Answers that are known to be wrong."""
     details: dict[str, Any] = {}
@@ -129,6 +130,13 @@ class CaseRow(_Asked):
     """What is put in memory, in order; a text alone is an item."""
 
 
+@dataclass(frozen=True)
+class Unread:
+    """Stands where a row should be that could not be read, and says why."""
+
+    reason: str
+
+
 @dataclass
 class _Table:
     """What was read so far; `wrong` collects all that is not right, in the order of the rows."""
@@ -139,6 +147,8 @@ class _Table:
     wrong: list[str] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
     """Conversations whose row of items is wrong: what else that leads to is not told."""
+    lost: bool = False
+    """Whether some row is so wrong that it may have held the items of any conversation."""
 
 
 def conversations(
@@ -148,7 +158,7 @@ def conversations(
 
     Args:
         dataset: whose rows they are, for messages.
-        rows: pairs of a place (`file:line`) and a mapping.
+        rows: pairs of a place (`file:line`) and a mapping, or `Unread`.
         fields: the user's names for keys.
         strict: refuse keys that are not known, rather than leave them.
 
@@ -168,7 +178,9 @@ def conversations(
 def _take(table: _Table, place: str, row: Any, how: tuple[Mapping[str, str], bool, int]) -> None:
     fields, strict, number = how
     if not isinstance(row, Mapping):
-        table.wrong.append(f"{place}: each row must be an object")
+        reason = row.reason if isinstance(row, Unread) else "each row must be an object"
+        table.wrong.append(f"{place}: {reason}")
+        table.lost = True
         return
     named = _renamed(row, fields, "")
     model = next((m for key, m in _FORMS.items() if named.get(key) is not None), None)
@@ -177,14 +189,23 @@ def _take(table: _Table, place: str, row: Any, how: tuple[Mapping[str, str], boo
             f"{place}: a row needs `items`, `history` or `question`; it has "
             f"{', '.join(map(repr, row)) or 'nothing'}"
         )
+        table.refused.add(str(named.get("conversation")))
         return
     try:
         read = model.model_validate(_cleaned(named, model, fields, strict))
     except pydantic.ValidationError as error:
         table.wrong += [f"{place}: {_hinted(each, model)}" for each in files.problems(error)]
-        table.refused |= {str(named.get("conversation"))} if model is HistoryRow else set()
+        if model is HistoryRow:
+            _refuse(table, named)
         return
     _keep(table, place, read, number)
+
+
+def _refuse(table: _Table, named: Mapping[str, Any]) -> None:
+    """Note whose items a faulty row may have held."""
+    name = named.get("conversation")
+    table.refused.add(str(name))
+    table.lost = table.lost or not isinstance(name, str | int | float)
 
 
 def _keep(table: _Table, place: str, read: Any, number: int) -> None:
@@ -199,7 +220,7 @@ def _keep(table: _Table, place: str, read: Any, number: int) -> None:
         table.asked.append((place, name, read))
     if name in table.histories:
         table.wrong.append(f"{place}: conversation {name!r} has its items already")
-    table.histories[name] = tuple(_items(told, place, table.wrong))
+    table.histories.setdefault(name, tuple(_items(told, place, table.wrong)))
 
 
 def _items(told: Sequence[ItemRow], place: str, wrong: list[str]) -> Iterator[case.Item]:
@@ -224,7 +245,7 @@ def _joined(table: _Table) -> Iterator[case.Conversation]:
     seen: set[str] = set()
     for place, name, read in table.asked:
         history = table.histories.get(name)
-        if history is None and name in table.refused:
+        if history is None and (table.lost or name in table.refused):
             continue
         if history is None:
             near = errors.suggest(name, table.histories)
@@ -234,6 +255,7 @@ def _joined(table: _Table) -> Iterator[case.Conversation]:
         lost = [id for id in read.evidence if id not in known]
         if lost:
             table.wrong.append(f"{place}: evidence names no item: {', '.join(map(repr, lost))}")
+        table.wrong += [f"{place}: {told}" for told in _too_early(read.asked_at, history)]
         one = _case(read, name, table.clusters.get(name, name), history, len(asked[name]) + 1)
         if one.id in seen:
             table.wrong.append(f"{place}: an earlier question has the id {one.id!r}, too")
@@ -241,6 +263,14 @@ def _joined(table: _Table) -> Iterator[case.Conversation]:
         asked[name].append(one)
     for name, history in table.histories.items():
         yield case.Conversation(name, history, tuple(asked[name]))
+
+
+def _too_early(asked: float | None, history: Sequence[case.Item]) -> Iterator[str]:
+    last = max((item.at for item in history if item.at is not None), default=None)
+    if asked is not None and last is not None and asked < last:
+        yield (f"asked_at is {clock.stamp(asked)}, before the last item of the history "
+               f"({clock.stamp(last)}): a question is asked after it; give a later time, or leave "
+               "asked_at out")  # fmt: skip
 
 
 def _case(
