@@ -7,7 +7,7 @@ import difflib
 import re
 
 from archgraph.graph import design, plan
-from archgraph.llm import secret_options
+from archgraph.llm import gateways, secret_options
 from archgraph.spec import architecture, tree
 
 _MODEL_OPTIONS = (
@@ -121,7 +121,7 @@ def _cron_part(part: str, low: int, high: int) -> bool:
 
 
 def model_names(found: design.Design) -> None:
-    """A model is named with its provider; whether that provider exists is seen at the call."""
+    """A model is named with its provider; only of `offline/` is known which models there are."""
     for name, thread in found.spec.threads.items():
         provider, _, rest = thread.model.partition("/")
         unread = "${" in thread.model  # a parameter that is no parameter, which is told already
@@ -129,6 +129,9 @@ def model_names(found: design.Design) -> None:
             message = f"the model {thread.model!r} is not named as provider/name"
             remedy = "write provider/name, for example openai/gpt-4o-mini"
             found.warn("model-name", message, remedy, ("threads", name, "model"))
+        elif remedy := gateways.slip(thread.model):
+            message = f"no model {thread.model!r}"
+            found.report("unknown-name", message, remedy, ("threads", name, "model"))
 
 
 def model_options(found: design.Design) -> None:

@@ -16,11 +16,22 @@ from archgraph import errors, registry
 from archgraph.llm import base
 
 
+OFFLINE = ("offline/extractive",)
+"""The names that `offline/` may stand before; any other is a slip, and would run unnoticed."""
+
+
+def slip(model: str) -> str:
+    """What to write instead of a model's name that cannot be; empty if it may be one."""
+    wrong = model.startswith("offline/") and model not in OFFLINE
+    return errors.suggest(model, OFFLINE) if wrong else ""
+
+
 def open_gateway(model: str, options: Mapping[str, Any] | None = None) -> base.Gateway:
     """The gateway for a full model name, for example `offline/extractive` or `openai/gpt-4o`.
 
     Raises:
         InputError: the name is empty, or nothing stands behind its slash.
+        UnknownName: there is no offline model of that name.
         PluginError: the gateway's package cannot be loaded.
     """
     first, _, rest = model.partition("/")
@@ -32,6 +43,8 @@ def open_gateway(model: str, options: Mapping[str, Any] | None = None) -> base.G
         )
     if first == "litellm":  # `litellm/openai/x` says the same as `openai/x`
         raise errors.InputError(f"model {model!r}: write it without `litellm/`")
+    if slip(model):
+        raise errors.UnknownName("model", model, OFFLINE)
     kind = registry.get("gateways", first if first in known else "litellm")
     opener = getattr(kind, "open", None)
     return cast(base.Gateway, opener(model, options) if opener else kind(options))

@@ -23,3 +23,8 @@ def test_all_registered_gateways_load() -> None:
     for name in registry.names("gateways"):
         assert hasattr(registry.get("gateways", name), "complete")
     assert registry.get("gateways", "scripted") is scripted.Scripted
+
+
+def test_an_offline_model_that_is_none_is_refused() -> None:
+    with pytest.raises(errors.UnknownName, match='did you mean "offline/extractive"'):
+        gateways.open_gateway("offline/extractiv")

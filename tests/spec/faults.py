@@ -57,6 +57,8 @@ F4_NESTED_KEYS = [
       'did you mean "temperature"?', severity="warning"),
     F("a model without its provider", '    model: "${model}"', "    model: §gpt4",
       "model-name", "provider/name", severity="warning"),
+    F("an offline model that is none", '    model: "${model}"', "    model: §offline/extractiv",
+      "unknown-name", 'did you mean "offline/extractive"?', alone=False),
     F("a key", "{temperature: 0.2}", "{§api_key: none}", "secret-in-file", "api_key_env"),
     F("a key in a header", "{temperature: 0.2}", "{extra_headers: {§X-Api-Key: abc}}",
       "secret-in-file", "api_key_env"),

@@ -165,6 +165,20 @@ def test_an_empty_list_asks_for_one(tmp_path: Path) -> None:
     assert (found.message, found.remedy) == ("this is an empty list", "give at least one")
 
 
+def test_an_offline_model_that_is_none_is_refused_at_its_place(tmp_path: Path) -> None:
+    text = SOUND.replace("fixed_window]", "{fixed_window: {model: offline/x}}]")
+    found = told(
+        tmp_path, f"{text}models: [offline/extractiv, {{offline/y: {{}}}}]\njudge: offline/z\n"
+    )
+    assert found == [
+        (2, "architectures[1].fixed_window.model", "unknown-name"), (4, "models[0]", "unknown-name"),
+        (4, "models[1].offline/y", "unknown-name"), (5, "judge", "unknown-name"),
+    ]  # fmt: skip
+    given = arguments.Given(models=("offline/extractiv",))
+    with pytest.raises(errors.SpecError, match=r"--model .*did you mean \"offline/extractive\""):
+        load.from_arguments(["memgpt"], TINY, given=given)
+
+
 BAD_SCORERS = """\
 from archgraph.suites.scoring import base
 

@@ -63,7 +63,7 @@ def make(draft: written.Draft, suite: spec.SuiteSpec) -> Arms:
     listed = list(entries.entries(draft, suite))
     factors = _factors(draft, suite, listed)
     _check_ablated(draft, suite, listed)
-    models: dict[str, Any] = dict(spec.named(suite.models)) or {"": None}
+    models = entries.models(draft, suite) or {"": None}
     for entry in listed:
         usual = _compiled(draft, suite, _default(entry, models, 0))
         if usual is None:

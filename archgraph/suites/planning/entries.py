@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archgraph import errors
+from archgraph.llm import gateways
 from archgraph.spec import load as architectures
 from archgraph.spec import merge, tree
 from archgraph.suites.planning import spec, written
@@ -54,8 +55,22 @@ def entries(draft: written.Draft, suite: spec.SuiteSpec) -> Iterator[Entry]:
         given = options or spec.ArmOptions()
         file = text.endswith(architectures.SUFFIXES)
         name = given.label or (architectures.find(source).stem if file else text)
-        start = Entry(name, text, source, given.model, path, found)
+        model = "" if _slipped(draft, given.model, (*path, "model")) else given.model
+        start = Entry(name, text, source, model, path, found)
         yield dataclasses.replace(start, overrides=tuple(_settings(draft, suite, given, start)))
+
+
+def models(draft: written.Draft, suite: spec.SuiteSpec) -> dict[str, Any]:
+    """The models of a suite with their options, without those that cannot be."""
+    items = tree.child(draft.root, "models")
+    listed = items.items if items is not None else []
+    found: dict[str, Any] = {}
+    for index, (name, options) in enumerate(spec.named(suite.models)):
+        inside = index < len(listed) and not listed[index].text
+        path: tree.Path = ("models", index, *([name] if inside else []))
+        if not _slipped(draft, name, path, key=inside):
+            found[name] = options
+    return found
 
 
 def settable(draft: written.Draft, entry: Entry, name: str, at: tree.Path) -> bool:
@@ -100,6 +115,13 @@ def setting(name: str, value: Any) -> str:
 
 
 # Private functions
+
+
+def _slipped(draft: written.Draft, model: str, path: tree.Path, *, key: bool = False) -> bool:
+    remedy = gateways.slip(model)
+    if remedy:
+        draft.report("unknown-name", f"no model {model!r}", remedy, path, key=key)
+    return bool(remedy)
 
 
 def _source(draft: written.Draft, text: str, path: tree.Path, *, key: bool) -> str | None:

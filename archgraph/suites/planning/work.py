@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from archgraph import errors, registry
+from archgraph.llm import gateways
 from archgraph.spec import tree
 from archgraph.suites import plan
 from archgraph.suites.datasets import base as datasets
@@ -130,6 +131,8 @@ def _kind(
 
 
 def _scorers(draft: written.Draft, made: Work, suite: spec.SuiteSpec) -> None:
+    if remedy := gateways.slip(suite.judge):
+        draft.report("unknown-name", f"no model {suite.judge!r}", remedy, ("judge",))
     if suite.scorers:
         found = list(_written_scorers(draft, suite))
     else:
