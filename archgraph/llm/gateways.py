@@ -15,7 +15,6 @@ from typing import Any, cast
 from archgraph import errors, registry
 from archgraph.llm import base
 
-
 OFFLINE = ("offline/extractive",)
 """The names that `offline/` may stand before; any other is a slip, and would run unnoticed."""
 

@@ -204,10 +204,10 @@ def test_reindex_keeps_what_is_found(tmp_path: Path) -> None:
 def test_an_agent_tells_how_another_form_of_it_is_made(file: str, tmp_path: Path) -> None:
     """The command that is told is the one that does it."""
     new = str(tmp_path / "other.db")
-    told = commands.invoke("send", file, "hi", "--model", "offline/echo", code=1).stderr
-    command = f"fork {file} NEW.db --architecture memgpt --set model=offline/echo"
+    told = commands.invoke("send", file, "hi", "--model", "scripted/echo", code=1).stderr
+    command = f"fork {file} NEW.db --architecture memgpt --set model=scripted/echo"
     assert command in told
-    refused = commands.invoke("fork", file, new, "--model", "offline/echo", code=2).stderr
+    refused = commands.invoke("fork", file, new, "--model", "scripted/echo", code=2).stderr
     assert command.replace("NEW.db", new).partition(" --set")[0] in refused
     commands.invoke(*command.replace("NEW.db", new).split())
 

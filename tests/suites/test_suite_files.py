@@ -171,9 +171,11 @@ def test_an_offline_model_that_is_none_is_refused_at_its_place(tmp_path: Path) -
         tmp_path, f"{text}models: [offline/extractiv, {{offline/y: {{}}}}]\njudge: offline/z\n"
     )
     assert found == [
-        (2, "architectures[1].fixed_window.model", "unknown-name"), (4, "models[0]", "unknown-name"),
-        (4, "models[1].offline/y", "unknown-name"), (5, "judge", "unknown-name"),
-    ]  # fmt: skip
+        (2, "architectures[1].fixed_window.model", "unknown-name"),
+        (4, "models[0]", "unknown-name"),
+        (4, "models[1].offline/y", "unknown-name"),
+        (5, "judge", "unknown-name"),
+    ]
     given = arguments.Given(models=("offline/extractiv",))
     with pytest.raises(errors.SpecError, match=r"--model .*did you mean \"offline/extractive\""):
         load.from_arguments(["memgpt"], TINY, given=given)
