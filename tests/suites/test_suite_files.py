@@ -368,12 +368,21 @@ def test_the_grammar_of_datasets(text: str, expected: Any) -> None:
     [
         ("exact", "exact"),
         ("evidence_recall:k=5", {"evidence_recall": {"k": 5}}),
+        ("evidence_recall:5", {"evidence_recall": 5}),
         ("mine.py:Polite", "mine.py:Polite"),
         ("mine.py:Polite:k=5,of=[a,b]", {"mine.py:Polite": {"k": 5, "of": ["a", "b"]}}),
     ],
 )
 def test_the_grammar_of_scorers(text: str, expected: Any) -> None:
     assert laid(arguments.Given(scorers=(text,)))["scorers"] == [expected]
+
+
+def test_the_short_form_of_a_scorer_is_that_of_a_file() -> None:
+    given = arguments.Given(scorers=("evidence_recall:5", "exact"))
+    found = load.from_arguments(["memgpt"], TINY, given=given)
+    assert [each.options for each in found.work.scorers] == [{"k": 5}, {}]
+    with pytest.raises(errors.SpecError, match="'exact' has no option that a bare value stands"):
+        load.from_arguments(["memgpt"], TINY, given=arguments.Given(scorers=("exact:5",)))
 
 
 def laid(given: arguments.Given) -> Any:

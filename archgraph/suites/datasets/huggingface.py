@@ -19,6 +19,7 @@ from archgraph.suites.datasets import base, case, files, jsonl, rows
 class HuggingFace(base.Dataset):
     """Your own data: a Hugging Face dataset saved to disk, or a folder of Parquet or JSONL."""
 
+    split = "own"
     scorers: ClassVar[tuple[str, ...]] = jsonl.Jsonl.scorers
 
     class Options(rows.Options):

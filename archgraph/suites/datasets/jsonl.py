@@ -15,6 +15,7 @@ from archgraph.suites.datasets import base, case, files, rows
 class Jsonl(base.Dataset):
     """Your own data: a JSONL file of histories and of questions about them."""
 
+    split = "own"
     scorers: ClassVar[tuple[str, ...]] = (
         "contains", "exact", "f1", "rouge_l", "abstention", "evidence_recall", "evidence_all",
         "evidence_ndcg", "window_recall", "judge",

@@ -1,8 +1,8 @@
 """What a command line says of a suite, as a tree: `--dataset`, `--set`, `--vary` and so on.
 
 Called by `load`; the tree goes over that of a suite's file, or stands in its place. The grammar of
-`--dataset` and `--scorer` is `NAME`, `NAME=FILE` (datasets only) or `NAME:KEY=VALUE,KEY=VALUE`,
-where a value is YAML. Knows no dataset and no scorer.
+`--dataset` and `--scorer` is `NAME`, `NAME=FILE` (datasets only), `NAME:VALUE` (scorers that have a
+short form) or `NAME:KEY=VALUE,KEY=VALUE`, where a value is YAML. Knows no dataset and no scorer.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from archgraph import registry
 from archgraph.spec import merge, tree
 from archgraph.suites.planning import spec, written
 
@@ -150,6 +151,10 @@ def _entry(draft: written.Draft, flag: str, text: str, file_key: str = "") -> tr
         return tree.Node({name: value}, origin, {name: origin})
     if not colon:
         return tree.Node(name, origin)
+    if not file_key and ":" not in name and "=" not in rest:  # the short form, as in a file
+        found, problems = written.text_value(rest, origin)
+        draft.problems += problems
+        return None if found is None else tree.Node({name: found}, origin, {name: origin})
     options: dict[str, tree.Node] = {}
     for part in parts(rest):
         key, sign, raw = part.partition("=")
@@ -169,7 +174,10 @@ def _scorer_name(text: str) -> tuple[str, str, str]:
     """The name, and its options behind a colon; `module:Class` is a name of its own."""
     name, colon, rest = text.partition(":")
     first = rest.partition(",")[0]
-    if colon and "=" not in first.partition(":")[0]:  # `mine.py:Polite` or `mine.py:Polite:k=1`
+    own = name.endswith(".py") or name not in registry.names("scorers")
+    if (
+        colon and own and "=" not in first.partition(":")[0]
+    ):  # `mine.py:Polite` or `mine.py:Polite:k=1`
         inner, again, last = rest.partition(":")
         return f"{name}:{inner}", again, last
     return name, colon, rest
