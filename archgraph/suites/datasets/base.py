@@ -45,7 +45,8 @@ class Dataset:
     Attributes:
         mode: how histories are fed unless the suite says otherwise.
         split: `held out`, `dev` (looked at while archgraph was made), `generated`, `own` (the
-            user's, of which archgraph knows nothing), or a mix in words; printed in every table. A dataset that knows it only from the file sets it anew.
+            user's, of which archgraph knows nothing), or a mix in words; printed in every table. A
+            dataset that knows it only from the file sets it anew.
         scorers: the scorers that fit, the primary one first.
         licence: of the data.
     """
