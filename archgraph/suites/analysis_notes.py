@@ -81,6 +81,8 @@ def _splits(given: results.Results) -> Iterator[str]:
         if split == "dev":
             yield (f"{name}: development data, looked at while archgraph was made. What is shown "
                    "on it is no evidence about unseen data.")  # fmt: skip
+        elif split == "own":
+            yield f"{name}: your own data; whether anything was tuned on it, only you know."
         elif split:
             yield f"{name}: {split} data."
         provenance = about.get("provenance") or {}

@@ -253,6 +253,7 @@ def test_data_are_described_and_few_conversations_are_said_to_be_few() -> None:
         )
 
     assert "talks: held out data." in notes(30, split="held out")
+    assert "talks: your own data; whether anything was tuned" in notes(30, split="own")
     assert "development data" in notes(30, split="dev")
     assert "sha256" in notes(30, split="held out", provenance={"verified": False})
     assert "sha256" not in notes(30, split="held out", provenance={"verified": True})
