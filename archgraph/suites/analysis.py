@@ -75,6 +75,8 @@ def analyse(
         manifest=given.manifest,
         drawings=given.drawings,
         family=rules.family,
+        suite=given.suite,
+        apart={name: work.apart for name, work in columns.work.items() if work.mixed},
     )
 
 
@@ -187,14 +189,29 @@ def _cells(
             there = ~np.isnan(scores)
             if not there.any():
                 continue
-            yield _cell(part, work, scorer, there, level)
+            told = there & work.headline[part.cases]
+            if told.any():
+                yield _cell(part, work, scorer, told, level)
+            if work.mixed:
+                yield from _by_answer(part, work, scorer, there, level)
             for code, name in enumerate(names):
                 here = there & (codes[part.cases] == code)
                 if len(names) > 1 and here.any():
                     cell = _cell(part, work, scorer, here, level)
                     yield dataclasses.replace(cell, axis="category", group=name)
             if scorer in primary.get(dataset, ()):
-                yield from _by_position(part, work, scorer, there, level)
+                yield from _by_position(part, work, scorer, told, level)
+
+
+def _by_answer(
+    part: analysis_rows.Part, work: analysis_rows.Work, scorer: str, there: Any, level: float
+) -> Iterator[findings.Cell]:
+    """Abstaining is right where there is no answer, so an arm without memory is right there."""
+    has = work.answerable[part.cases]
+    for name, kept in zip(findings.ANSWERS, (has, ~has, has | ~has), strict=True):
+        if (here := there & kept).any():
+            cell = _cell(part, work, scorer, here, level)
+            yield dataclasses.replace(cell, axis="answers", group=name)
 
 
 def _by_position(
@@ -246,8 +263,9 @@ def _variances(
     for dataset in given.datasets:
         for arm in given.arms:
             part = columns.parts[arm, dataset]
+            told = columns.work[dataset].headline[part.cases]
             for scorer, scores in part.scores.items():
-                there = ~np.isnan(scores)
+                there = ~np.isnan(scores) & told
                 if not there.any():
                     continue
                 keys = {"case": part.cases[there]}
@@ -261,10 +279,12 @@ def _variances(
 
 
 def _losses(given: results.Results, columns: analysis_rows.Columns) -> Iterator[findings.Loss]:
+    """Gold of a case without an answer is left out: it is a bait, and to lose it is no loss."""
     for dataset in given.datasets:
         for arm in given.arms:
             counts = dict.fromkeys(FATES, 0)
-            for place in columns.parts[arm, dataset].rows.tolist():
+            part = columns.parts[arm, dataset]
+            for place in part.rows[columns.work[dataset].answerable[part.cases]].tolist():
                 for fate, count in given.rows[place].losses.items():
                     counts[fate] = counts.get(fate, 0) + int(count)
             if gold := sum(counts.values()):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from archgraph.suites import analysis_rows, findings, results
-from archgraph.suites.stats import paired
+from archgraph.suites.stats import equivalence, paired
 
 FEW = 10
-"""Conversations below which, and at which, small differences are not to be claimed."""
+"""Conversations up to which a note says what they can show."""
 
 BROKE = "the scorer broke: "
 """How the note of a scoring that broke begins."""
@@ -35,7 +35,8 @@ def notes(
         *_missing(given),
         *_broke(given),
         *_splits(given),
-        *_few(columns),
+        *_answers(columns),
+        *_few(columns, differences),
         *_uncommon(columns, differences),
         *_bad(given),
         *_faults(given),
@@ -91,19 +92,51 @@ def _splits(given: results.Results) -> Iterator[str]:
                    "the published data.")  # fmt: skip
 
 
-def _few(columns: analysis_rows.Columns) -> Iterator[str]:
+def _answers(columns: analysis_rows.Columns) -> Iterator[str]:
+    """Datasets in which an arm that always abstains is right on some cases."""
     for name, work in columns.work.items():
-        count = len(set(work.clusters.tolist()))
+        if not work.mixed:
+            continue
+        has = int(work.answerable.sum())
+        none = len(work.cases) - has
+        named = f" (category {', '.join(work.apart)})" if work.apart else ""
+        yield (f"{name}: claims are about the {_questions(has, 'has', 'have')} an answer; the "
+               f"{none:,} that {'has' if none == 1 else 'have'} none{named} "
+               f"stand{'s' if none == 1 else ''} apart.")  # fmt: skip
+
+
+def _questions(count: int, one: str, several: str) -> str:
+    return f"1 question that {one}" if count == 1 else f"{count:,} questions that {several}"
+
+
+def _few(
+    columns: analysis_rows.Columns, differences: Sequence[findings.Difference]
+) -> Iterator[str]:
+    """What little a run with few conversations can show, by its own errors."""
+    for name, work in columns.work.items():
+        count = len(set(work.clusters[work.headline].tolist()))
         if not 0 < count <= FEW:
             continue
         said = f"{name} has {count} conversation{'' if count == 1 else 's'}"
         if paired.smallest(count) > 0.05:
             yield f"{said}: too few to claim any difference at the 5 % level."
-        elif count < FEW:
-            yield (f"{said}: their intervals are wide and may cover too little; differences under "
-                   "4 points must not be claimed.")  # fmt: skip
-        else:
-            yield f"{said}: differences under 4 points must not be claimed."
+            continue
+        if count < equivalence.FLOOR:
+            said += ": intervals are wide and may cover too little, and no equivalence is claimed"
+        if sizes := detectable(each for each in differences if each.dataset == name):
+            said += f"{';' if ':' in said else ':'} {sizes}"
+        if ":" in said:
+            yield f"{said}."
+
+
+def detectable(differences: Iterable[findings.Difference]) -> str:
+    """The true differences that these comparisons find, in words; empty where none is known."""
+    known = [100 * d.detectable for d in differences if d.detectable > 0]
+    if not known:
+        return ""
+    low, high = f"{min(known):.1f}", f"{max(known):.1f}"
+    size = low if low == high else f"{low} to {high}"
+    return f"a true difference of {size} points is found 4 times in 5"
 
 
 def _uncommon(
@@ -112,10 +145,12 @@ def _uncommon(
     """Arms that were compared on fewer cases than there are."""
     said = set()
     for each in differences:
+        told = columns.work[each.dataset].headline
         both = [
-            set(columns.parts[arm, each.dataset].cases.tolist())
-            for arm in (each.arm, each.baseline)
-        ]
+            set(cases[told[cases]].tolist())
+            for cases in (columns.parts[arm, each.dataset].cases
+                          for arm in (each.arm, each.baseline))
+        ]  # fmt: skip
         common, either = len(both[0] & both[1]), len(both[0] | both[1])
         key = (each.arm, each.baseline, each.dataset)
         if common == either or key in said:
@@ -131,14 +166,16 @@ def _uncommon(
 def _bad(given: results.Results) -> Iterator[str]:
     counts = Counter((row.arm, row.status) for row in given.rows if row.status != "done")
     words = {
-        "failed": "failed and count as wrong",
-        "broken": "broke and count as wrong",
-        "cut": "were cut by the budget and are scored on what was replied",
-    }
+        "failed": ("failed and counts as wrong", "failed and count as wrong"),
+        "broken": ("broke and counts as wrong", "broke and count as wrong"),
+        "cut": ("was cut by the budget and is scored on what was replied",
+                "were cut by the budget and are scored on what was replied"),
+    }  # fmt: skip
     for arm in given.arms:
-        for status, said in words.items():
+        for status, (one, several) in words.items():
             if number := counts[arm, status]:
-                yield f"{arm}: {number:,} trial{'' if number == 1 else 's'} {said}."
+                yield f"{arm}: " + (f"1 trial {one}." if number == 1 else
+                                    f"{number:,} trials {several}.")  # fmt: skip
 
 
 def _faults(given: results.Results) -> Iterator[str]:

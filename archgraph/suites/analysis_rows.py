@@ -22,6 +22,9 @@ STATUSES = ("done", "failed", "cut", "broken")
 LOST = ("failed", "broken")
 """Trials that are wrong whatever a scorer made of them; one that was cut has its reply scored."""
 
+SEARCHED = ("evidence_recall", "evidence_all", "evidence_ndcg")
+"""Scorers of what search calls returned: of an arm that never searches they say nothing."""
+
 LONG = 20
 """Items that half of a dataset's histories must pass before positions in them tell anything."""
 
@@ -54,6 +57,24 @@ class Work:
     clusters: Codes
     categories: Sequence[str]
     positions: Codes
+    answerable: npt.NDArray[np.bool_]
+    """Which cases have an answer; of the others, abstaining is right."""
+
+    @property
+    def mixed(self) -> bool:
+        """Whether some cases have an answer and some have none."""
+        return bool(self.answerable.any() and not self.answerable.all())
+
+    @property
+    def headline(self) -> npt.NDArray[np.bool_]:
+        """The cases that claims are about: those with an answer where there are both kinds."""
+        return self.answerable if self.mixed else np.ones(len(self.cases), dtype=np.bool_)
+
+    @property
+    def apart(self) -> list[str]:
+        """The categories in which no case has an answer."""
+        told = list(zip(self.categories, self.answerable.tolist(), strict=True))
+        return sorted({name for name, has in told if not has} - {name for name, has in told if has})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +115,25 @@ def columns(given: results.Results) -> Columns:
                 cases[mine],
                 status[mine],
                 {name: each[mine] for name, each in seeds.items()},
-                {name: each[mine] for name, each in scores.items()},
+                _looked(
+                    given,
+                    [rows[place] for place in where[mine].tolist()],
+                    {name: each[mine] for name, each in scores.items()},
+                ),
             )
     return Columns(parts, work)
+
+
+def _looked(
+    given: results.Results, rows: Sequence[results.Row], scores: dict[str, Numbers]
+) -> dict[str, Numbers]:
+    """The scores of an arm; what searches found has none where it never made any."""
+    if not rows or any(row.metrics.get("searches", 1.0) for row in rows):
+        return scores
+    return {
+        name: np.full(len(rows), np.nan) if given.scorers[name].get("type") in SEARCHED else each
+        for name, each in scores.items()
+    }
 
 
 def _work(rows: Sequence[results.Row]) -> tuple[Work, Codes]:
@@ -107,7 +144,9 @@ def _work(rows: Sequence[results.Row]) -> tuple[Work, Codes]:
     categories = [str(known[name].category) for name in names]
     codes = _encode([row.case for row in rows], names)
     positions = _positions([known[name].metrics for name in names])
-    return Work(names, _encode(clusters, sorted(set(clusters))), categories, positions), codes
+    answerable = np.array([known[n].metrics.get("answerable", 1.0) > 0 for n in names], dtype=bool)
+    return Work(names, _encode(clusters, sorted(set(clusters))), categories, positions,
+                answerable), codes  # fmt: skip
 
 
 def _positions(metrics: Sequence[Mapping[str, float]]) -> Codes:

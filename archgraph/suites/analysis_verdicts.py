@@ -54,6 +54,7 @@ class _Compared:
     estimate: clustering.Estimate
     p: float
     same: float
+    within: findings.Interval
     test: str
     mcnemar: float
     wins: int
@@ -103,8 +104,9 @@ def _compared(
         p = math.nan
     else:
         p = mcnemar if test == MCNEMAR else paired.sign_flip(values, clusters, seed=rules.seed)
-    same = equivalence.tost(values, clusters, rules.margin) if found.clusters > 1 else math.nan
-    return _Compared(pair, interval, found, p, same, test, mcnemar, wins, losses)
+    same = equivalence.cautious(values, clusters, rules.margin)
+    within = equivalence.interval(values, clusters, 1 - 2 * rules.alpha)
+    return _Compared(pair, interval, found, p, same, within, test, mcnemar, wins, losses)
 
 
 def gaps(columns: analysis_rows.Columns, pair: Pair) -> analysis_rows.Numbers:
@@ -127,8 +129,9 @@ def _means(
 ) -> analysis_rows.Numbers:
     """An arm's score of each case, averaged over the trials that are kept."""
     scores = part.scores[pair.scorer]
-    there = ~np.isnan(scores) & keep
-    count = len(columns.work[pair.dataset].cases)
+    work = columns.work[pair.dataset]
+    there = ~np.isnan(scores) & keep & work.headline[part.cases]
+    count = len(work.cases)
     means: analysis_rows.Numbers = clustering.means_of(scores[there], part.cases[there], count)
     return means
 
@@ -137,12 +140,13 @@ def _judged(each: _Compared, adjusted: float, same: float, family: int, rules: R
     """The verdict. `family` is how many comparisons share alpha."""
     alpha = rules.alpha / family
     found, interval = each.estimate, each.interval
+    claimable = found.clusters > 1 and paired.smallest(found.clusters) <= alpha
     verdict = findings.INCONCLUSIVE
     if adjusted <= rules.alpha and interval.low > 0:
         verdict = findings.A_BETTER
     elif adjusted <= rules.alpha and interval.high < 0:
         verdict = findings.B_BETTER
-    elif same <= rules.alpha:
+    elif same <= rules.alpha and claimable and found.clusters >= equivalence.FLOOR:
         verdict = findings.EQUIVALENT
     needed = 0
     if verdict == findings.INCONCLUSIVE:
@@ -150,7 +154,7 @@ def _judged(each: _Compared, adjusted: float, same: float, family: int, rules: R
             found.value, found.error, found.clusters, alpha=alpha, margin=rules.margin
         )
     detectable = math.nan
-    if found.clusters > 1 and paired.smallest(found.clusters) <= alpha:
+    if claimable:
         detectable = power.smallest_effect(found.error, found.df, alpha)
     difference = Difference(
         arm=each.pair.arm,
@@ -169,6 +173,7 @@ def _judged(each: _Compared, adjusted: float, same: float, family: int, rules: R
         needed=needed,
         detectable=detectable,
         sentence="",
+        within=each.within,
         mcnemar=each.mcnemar,
     )
     return dataclasses.replace(difference, sentence=sentence(difference, rules, family))
@@ -189,8 +194,11 @@ def sentence(difference: Difference, rules: Rules, family: int = 1) -> str:
     if difference.verdict == findings.B_BETTER:
         return f"{arm} is worse than {other}{on} by {-value:.1f} points [{-high:.1f}, {-low:.1f}]"
     if difference.verdict == findings.EQUIVALENT:
+        within = difference.within or difference.difference
+        low, high = 100 * within.low, 100 * within.high
         return (f"{arm} and {other} are equivalent{on} within {100 * rules.margin:g} points: "
-                f"{_signed(value)} [{_signed(low)}, {_signed(high)}]")  # fmt: skip
+                f"{_signed(value)}, {100 * within.level:g}% interval "
+                f"[{_signed(low)}, {_signed(high)}]")  # fmt: skip
     claim = f"no difference can be claimed between {arm} and {other}{on}"
     if not difference.n:
         return f"{claim}: they have no case in common"
@@ -205,7 +213,9 @@ def sentence(difference: Difference, rules: Rules, family: int = 1) -> str:
 def _more(difference: Difference) -> str:
     if difference.needed >= power.MOST:
         return "no number of conversations up to a million would decide"
-    return f"about {_rounded(difference.needed - difference.clusters)} would decide"
+    more = _rounded(difference.needed - difference.clusters)
+    return (f"about {more} would decide 4 times in 5, "
+            "if the difference is as observed")  # fmt: skip
 
 
 def _rounded(count: int) -> str:

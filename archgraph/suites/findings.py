@@ -16,6 +16,9 @@ A_BETTER, B_BETTER, EQUIVALENT, INCONCLUSIVE = "better", "worse", "equivalent", 
 POSITIONS = ("0-20 %", "20-40 %", "40-60 %", "60-80 %", "80-100 %")
 """The groups of the axis `position`: where in its history a case's evidence stands."""
 
+ANSWERS = ("answerable", "unanswerable", "all")
+"""The groups of the axis `answers`, of a dataset that has cases with an answer and without one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -34,7 +37,9 @@ class Cell:
 
     `n` cases, `clusters` conversations, `trials` rows behind it; `bad` counts the rows by status
     (`failed`, `cut`, `broken`): they are in the score as wrong. `axis` is `all`, `category` or
-    another grouping such as `position`; `group` its value.
+    another grouping such as `position`; `group` its value. The axis `all` is what claims are about:
+    all cases, or those with an answer where a dataset has both kinds; then the axis `answers` has
+    each kind and both together.
     """
 
     arm: str
@@ -76,6 +81,9 @@ class Difference:
     needed: int
     detectable: float
     sentence: str
+    within: Interval | None = None
+    """What equivalence is judged by: the interval of level 1 - 2 alpha, or the bound for
+    conversations that all score alike where that is wider."""
     mcnemar: float = math.nan
     """McNemar's exact p beside the one that decides; NaN for graded scores. It takes cases for
     independent, so it claims too often where a conversation has several."""
@@ -162,3 +170,8 @@ class Findings:
     drawings: Mapping[str, str]
     family: str = "dataset"
     """What p values are corrected over: the comparisons of each `dataset`, or all of the `run`."""
+    suite: Mapping[str, Any] = field(default_factory=dict)
+    """The suite in plain form; empty where the run kept none."""
+    apart: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The datasets that have cases with an answer and without one, and the categories that hold
+    only the latter. Claims, and cells of the axis `all`, are about the former."""

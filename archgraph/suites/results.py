@@ -10,14 +10,15 @@ from typing import Any, NamedTuple
 METRICS = (
     "prompt_tokens", "completion_tokens", "cached_tokens", "calls", "cost", "paid", "steps",
     "searches", "prefix", "store_bytes", "window_tokens", "answered_in_window",
-    "gold", "gold_reached", "gold_derived", "items", "position",
+    "gold", "gold_reached", "gold_derived", "items", "position", "answerable",
 )  # fmt: skip
 """Numbers of every trial that do not depend on the machine it ran on.
 
 `prefix`: mean share of a prompt that repeats the thread's previous request; `window_tokens`: the
 largest window; `gold*`: how many gold items a case has, had verbatim in a window, or derived;
 `items`: how long its history is; `position`: where in it the gold items stand on average, 0 at the
-first item and 1 at the last, absent where there is no gold or a single item.
+first item and 1 at the last, absent where there is no gold or a single item; `answerable`: 1 where
+the case has an answer, 0 where abstaining is right.
 """
 
 SPENT = ("prompt_tokens", "completion_tokens", "cached_tokens", "calls", "cost")
@@ -74,9 +75,9 @@ class Results:
     `suite` is the suite in plain form, `manifest` what the run was made from. `arms` are in the
     suite's order: name -> {architecture, overrides, model, factors, of, ablated, warnings}.
     `datasets`: name -> {type, split, licence, provenance, mode}. `scorers`: name -> {type,
-    binary, judged, wrong, primary_of}, and where it could not score some trials `broke`: {count,
-    of, note}, the note being that of the first. `planned` counts the trials of the plan, so that
-    `planned - len(rows)` are missing.
+    binary, judged, wrong, primary_of}, `k` where only so many results count, and where it could not
+    score some trials `broke`: {count, of, note}, the note being that of the first. `planned` counts
+    the trials of the plan, so that `planned - len(rows)` are missing.
     """
 
     name: str
@@ -97,3 +98,14 @@ class Results:
     def primary(self) -> dict[str, str]:
         """The primary scorer's name by dataset."""
         return {d: name for name, each in self.scorers.items() for d in each["primary_of"]}
+
+    @property
+    def headline(self) -> list[Row]:
+        """The rows that claims are about.
+
+        Where a dataset has cases with an answer and cases without one, only the former: an arm that
+        abstains whatever is asked is right on all of the latter.
+        """
+        answerable = {row.dataset for row in self.rows if row.metrics.get("answerable", 1.0)}
+        return [row for row in self.rows
+                if row.metrics.get("answerable", 1.0) or row.dataset not in answerable]  # fmt: skip

@@ -101,11 +101,12 @@ class Found:
 def scores_of(found: results.Results) -> Scores:
     """The primary scores of a run by case, averaged over seeds, and what it took with its ingests.
 
-    Every dataset counts by its cases. A case that its scorer does not apply to is left out.
+    Every dataset counts by its cases; those without an answer count only where there are no others.
+    A case that its scorer does not apply to is left out.
     """
     held: dict[str, list[float]] = {}
     clusters = {}
-    for row in found.rows:
+    for row in found.headline:
         value = row.scores.get(found.primary[row.dataset])
         if value is not None:
             name = f"{row.dataset}/{row.cluster}/{row.case}"
@@ -265,7 +266,7 @@ def _judged(walk: _Walk) -> Found:
 def difference(after: Scores, before: Scores, how: How) -> findings.Difference:
     """The winner minus the default arm on the cases that both have, paired by case.
 
-    Sign flips by conversation, the cluster-robust interval, and equivalence by TOST: one
+    Sign flips by conversation, the cluster-robust interval, and equivalence as in a report: one
     comparison was chosen before these cases were seen, so nothing is adjusted.
     """
     from archgraph.suites import analysis_verdicts
@@ -282,7 +283,10 @@ def difference(after: Scores, before: Scores, how: How) -> findings.Difference:
     verdict = findings.INCONCLUSIVE
     if p <= how.alpha and (interval.low > 0 or interval.high < 0):
         verdict = findings.A_BETTER if interval.value > 0 else findings.B_BETTER
-    elif several and equivalence.tost(gaps, groups, how.margin) <= how.alpha:
+    elif (
+        found.clusters >= equivalence.FLOOR
+        and equivalence.cautious(gaps, groups, how.margin) <= how.alpha
+    ):
         verdict = findings.EQUIVALENT
     needed = 0
     if verdict == findings.INCONCLUSIVE:
@@ -295,6 +299,7 @@ def difference(after: Scores, before: Scores, how: How) -> findings.Difference:
         wins=sum(gap > 1e-9 for gap in gaps), losses=sum(gap < -1e-9 for gap in gaps),
         verdict=verdict, needed=needed,
         detectable=power.smallest_effect(found.error, found.df, how.alpha), sentence="",
+        within=equivalence.interval(gaps, groups, 1 - 2 * how.alpha),
     )  # fmt: skip
     rules = analysis_verdicts.Rules(how.alpha, how.margin, "run", how.seed, several=False)
     return replace(made, sentence=analysis_verdicts.sentence(made, rules))

@@ -68,7 +68,9 @@ def test_what_is_not_decided_says_how_many_conversations_would() -> None:
 def test_equal_arms_on_many_cases_are_equivalent_and_on_few_are_not() -> None:
     many = difference(analysis.analyse(binary("bn" * 100)), "new")
     assert many.verdict == findings.EQUIVALENT
-    assert many.sentence.startswith("new and old are equivalent within 5 points: 0.0 [")
+    assert many.sentence.startswith(
+        "new and old are equivalent within 5 points: 0.0, 90% interval ["
+    )
     few = difference(analysis.analyse(binary("bn" * 10)), "new")
     assert few.verdict == findings.INCONCLUSIVE
     assert few.needed > 20
@@ -192,7 +194,7 @@ def test_trials_that_broke_or_failed_are_wrong_and_counted() -> None:
     assert cell.bad == {"failed": 1, "broken": 1, "cut": 1}
     assert cell.n == 8
     assert [each["status"] for each in found.failures] == ["failed", "broken", "cut"]
-    assert "new: 1 trial failed and count as wrong." in found.notes
+    assert "new: 1 trial failed and counts as wrong." in found.notes
 
 
 def test_a_scorer_that_does_not_apply_to_a_case_does_not_make_it_wrong_where_it_broke() -> None:
@@ -258,8 +260,9 @@ def test_data_are_described_and_few_conversations_are_said_to_be_few() -> None:
     assert "sha256" in notes(30, split="held out", provenance={"verified": False})
     assert "sha256" not in notes(30, split="held out", provenance={"verified": True})
     assert "too few to claim any difference" in notes(4)
-    assert "differences under 4 points must not be claimed" in notes(10)
-    assert "4 points" not in notes(11)
+    assert "may cover too little, and no equivalence is claimed; a true" in notes(8)
+    assert "talks has 10 conversations: a true difference of 36.1 points is found" in notes(10)
+    assert "4 times in 5" not in notes(11)
     assert "No difference can be claimed." in notes(11)
 
 

@@ -102,7 +102,7 @@ def test_an_outcome_comes_back_exactly(tmp_path: Path) -> None:
         "prompt_tokens": 10, "completion_tokens": 2, "cached_tokens": 1, "calls": 3, "cost": 0.5,
         "paid": 0.25, "steps": 2, "searches": 2, "prefix": 0.25, "store_bytes": 12,
         "window_tokens": 700, "answered_in_window": 1, "gold": 2, "gold_reached": 1,
-        "gold_derived": 0, "items": 4, "position": 0,
+        "gold_derived": 0, "items": 4, "position": 0, "answerable": 1,
     }  # fmt: skip
     assert row.by_thread == {"main": {"prompt_tokens": 1, "completion_tokens": 0,
                                       "cached_tokens": 0, "calls": 0, "cost": 0}}  # fmt: skip

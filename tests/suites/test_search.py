@@ -267,7 +267,11 @@ def test_a_small_difference_among_few_conversations_is_inconclusive():
     assert (found.wins, found.losses, found.n) == (3, 0, 4)
     assert found.p == pytest.approx(2 / 8)  # three signs count, all positive
     same = search.difference(before, before, search.How(margin=1.0))
-    assert same.verdict == findings.EQUIVALENT
+    assert same.verdict == findings.INCONCLUSIVE  # four are too few for equivalence, too
+    names = [f"c{n}" for n in range(60)]
+    many = search.Scores(dict.fromkeys(names, 0.5), {name: name for name in names})
+    alike = search.difference(many, many, search.How())
+    assert alike.verdict == findings.EQUIVALENT and "90% interval [-4.9, +4.9]" in alike.sentence
 
 
 def test_scores_of_rows_are_means_over_seeds_of_the_primary_scorer():

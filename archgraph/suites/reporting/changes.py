@@ -84,7 +84,7 @@ def case_by_case(
 def _scores(rows: results.Results, cell: found.Cell) -> dict[str, tuple[str, float]]:
     """Each case's conversation and mean score."""
     found_scores: dict[str, tuple[str, list[float]]] = {}
-    for row in rows.rows:
+    for row in rows.headline:
         value = row.scores.get(cell.scorer)
         if (row.arm, row.dataset) == (cell.arm, cell.dataset) and value is not None:
             found_scores.setdefault(row.case, (row.cluster, []))[1].append(value)
@@ -163,7 +163,8 @@ def inputs(a: found.Findings, b: found.Findings, rows: Rows | None = None) -> sh
 
 
 def _inputs(run: found.Findings, suite: Mapping[str, Any]) -> dict[str, str]:
-    whole = {"suite": suite, "manifest": run.manifest, "arms": run.arms, "datasets": run.datasets}
+    manifest = {name: each for name, each in run.manifest.items() if name != "digest"}
+    whole = {"suite": suite, "manifest": manifest, "arms": run.arms, "datasets": run.datasets}
     return dict(_leaves(whole, ""))
 
 

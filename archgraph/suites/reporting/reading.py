@@ -39,6 +39,12 @@ def scorers(findings: found.Findings, dataset: str) -> list[str]:
     return [name for name in named if name in there]
 
 
+def titled(findings: found.Findings, scorer: str) -> str:
+    """A scorer's name with how many results count: `evidence_recall@10`."""
+    k = findings.scorers.get(scorer, {}).get("k")
+    return f"{scorer}@{k}" if k and "@" not in scorer else scorer
+
+
 def cell(findings: found.Findings, arm: str, dataset: str, scorer: str) -> found.Cell | None:
     """The cell over all cases."""
     return next(
@@ -64,12 +70,15 @@ def axis_name(findings: found.Findings, dataset: str, axis: str) -> str:
 
 
 POSITION = "position"
+ANSWERS = "answers"
 _CATEGORIES = {"nested_kv": "depth"}
 
 
 def groups(findings: found.Findings, dataset: str, scorer: str, axis: str) -> list[str]:
     """The groups of an axis in reading order: numbers by value, words by name."""
     there = unique(c.group for c in slices(findings, dataset, scorer, axis))
+    if axis == ANSWERS:
+        return [name for name in found.ANSWERS if name in there]
     return sorted(there, key=rank)
 
 

@@ -6,12 +6,11 @@ The terminal, Markdown, LaTeX and the page all draw these; so they say the same.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from archgraph.suites import findings as found
 from archgraph.suites import record
-from archgraph.suites.reporting import reading, wording
+from archgraph.suites.reporting import reading, sheets_notes, wording
 
 CLAIM_NONE = "No difference can be claimed."
 _TESTS = "p: {tests}, after Holm's correction {over}."
@@ -44,6 +43,7 @@ def _column(title: str, *, numeric: bool = True, long: bool = False) -> Column:
 
 
 ARM = Column("arm", numeric=False, long=True)
+intervals = sheets_notes.intervals
 
 
 def described(findings: found.Findings, dataset: str) -> str:
@@ -69,15 +69,22 @@ def main(findings: found.Findings, dataset: str, *, full: bool = False) -> Sheet
     """
     scorer = reading.primary(findings, dataset)
     others = [s for s in reading.scorers(findings, dataset) if s != scorer]
-    columns = [ARM, _column(scorer), _column("n"), _column("bad")]
-    columns += [_column(name) for name in others]
+    kinds = _kinds(findings, dataset)
+    columns = [ARM, _column(reading.titled(findings, scorer)), _column("n"), _column("bad")]
+    columns += [_column(name) for name in (*kinds, *(reading.titled(findings, s) for s in others))]
     columns += [_column("tokens/q"), _column("calls/q")]
     rows = []
     for arm in reading.arms(findings, dataset):
         rows.append(_arm_row(findings, arm, dataset, others, full=full))
-    primary = [c for c in reading.slices(findings, dataset, scorer, "all")]
-    title = f"{dataset} ({described(findings, dataset)}), by {scorer}"
-    return Sheet(f"main-{dataset}", title, tuple(columns), tuple(rows), _main_notes(primary))
+    title = f"{dataset} ({described(findings, dataset)}), by {reading.titled(findings, scorer)}"
+    notes = sheets_notes.main(findings, dataset, full=full)
+    return Sheet(f"main-{dataset}", title, tuple(columns), tuple(rows), notes)
+
+
+def _kinds(findings: found.Findings, dataset: str) -> list[str]:
+    """The columns beside the score, where a dataset has cases with an answer and without."""
+    names = reading.groups(findings, dataset, reading.primary(findings, dataset), reading.ANSWERS)
+    return [name for name in names if name != found.ANSWERS[0]]
 
 
 def _arm_row(
@@ -93,9 +100,12 @@ def _arm_row(
     else:
         bad = wording.tally(cell.bad) if full else f"{sum(cell.bad.values()):,}"
         shown += [wording.score(cell.score), sizes(cell), bad or "0"]
-    for name in others:
-        other = reading.cell(findings, arm, dataset, name)
-        write = wording.score if full else (lambda i: wording.points(i.value))
+    write = wording.score if full else (lambda i: wording.points(i.value))
+    scorer = reading.primary(findings, dataset)
+    kinds = {c.group: c for c in reading.slices(findings, dataset, scorer, reading.ANSWERS)
+             if c.arm == arm}  # fmt: skip
+    beside = [kinds.get(name) for name in _kinds(findings, dataset)]
+    for other in (*beside, *(reading.cell(findings, arm, dataset, name) for name in others)):
         shown.append(write(other.score) if other else wording.NOTHING)
     calls = spent.metrics.get("calls") if spent else None
     return (*shown, tokens + star, wording.amount(calls))
@@ -105,27 +115,6 @@ def sizes(cell: found.Cell) -> str:
     """How many cases, conversations and (where it is not one a case) trials."""
     repeated = f" x{cell.trials / cell.n:g}" if cell.n and cell.trials != cell.n else ""
     return f"{cell.n:,}/{cell.clusters:,}{repeated}"
-
-
-def _main_notes(cells: list[found.Cell]) -> tuple[str, ...]:
-    notes = [f"Scores are points of 100, in brackets {intervals(c.score for c in cells)}."]
-    n = "n: cases/conversations"
-    if any(c.trials != c.n for c in cells):
-        n += ", x trials of each case"
-    notes.append(f"{n}. bad: trials that failed, were cut or broke; they count as wrong.")
-    notes.append("tokens/q: in and out, for one question; * no arm is both cheaper and better.")
-    if any(not math.isfinite(c.score.low) for c in cells):
-        notes.append("[none]: there are too few conversations for an interval.")
-    return tuple(notes)
-
-
-def intervals(all_of: Iterable[found.Interval]) -> str:
-    """What the brackets are: `95% intervals (cluster bootstrap)`."""
-    there = list(all_of)
-    levels = reading.unique(f"{100 * each.level:g}%" for each in there)
-    methods = reading.unique(each.method for each in there if each.method)
-    named = f" ({'; '.join(methods)})" if methods else ""
-    return f"{' and '.join(levels) or '95%'} intervals{named}"
 
 
 def groups(findings: found.Findings, dataset: str, axis: str) -> Sheet:
@@ -143,7 +132,9 @@ def groups(findings: found.Findings, dataset: str, axis: str) -> Sheet:
             rows.append((arm, *(wording.short(c.score) if c else wording.NOTHING for c in there)))
     notes = [f"Whole points of 100, {intervals(c.score for c in cells)}; n: cases."]
     notes += [_PLACES] if axis == reading.POSITION else []
-    title = f"{dataset}, by {scorer}: each {axis}"
+    notes += sheets_notes.apart(findings, dataset, axis)
+    each = "with an answer and without" if axis == reading.ANSWERS else f"each {axis}"
+    title = f"{dataset}, by {reading.titled(findings, scorer)}: {each}"
     return Sheet(f"groups-{dataset}-{axis}", title, columns, tuple(rows), tuple(notes))
 
 
@@ -172,11 +163,13 @@ def differences(
          *((wording.chance(d.mcnemar),) if beside else ()))
         for d in there
     )  # fmt: skip
-    title = f"{dataset}, by {scorer}: difference to {one or 'the baseline'}, paired by case"
+    called = reading.titled(findings, scorer)
+    title = f"{dataset}, by {called}: difference to {one or 'the baseline'}, paired by case"
     notes = [f"Points, {intervals(d.difference for d in there)}. wins:losses: cases that only one "
              f"of the two gets right (or better)."]  # fmt: skip
     tests = reading.unique(d.test for d in there)
     notes.append(_TESTS.format(tests=", ".join(tests), over=reading.corrected(findings, there)))
+    notes += sheets_notes.verdicts(findings, there)
     notes += [_MCNEMAR] if beside else []
     notes += _detectable(there)
     if not reading.claimed(there):
@@ -210,8 +203,15 @@ _DIFFERENCE_COLUMNS = (
 def _compared(d: found.Difference) -> tuple[str, ...]:
     return (
         wording.difference(d.difference), wording.chance(d.adjusted), f"{d.wins:,}:{d.losses:,}",
-        f"{d.n:,}/{d.clusters:,}", d.verdict,
+        f"{d.n:,}/{d.clusters:,}", _verdict(d),
     )  # fmt: skip
+
+
+def _verdict(d: found.Difference) -> str:
+    """The verdict; of equivalence, the interval that it was judged by."""
+    if d.verdict != found.EQUIVALENT or d.within is None:
+        return d.verdict
+    return f"{d.verdict}, {100 * d.within.level:g}% {wording.bounds(d.within, sign=True)}"
 
 
 def losses(findings: found.Findings, dataset: str) -> Sheet:
@@ -225,8 +225,8 @@ def losses(findings: found.Findings, dataset: str) -> Sheet:
         for x in there
     )  # fmt: skip
     columns = (ARM, _column("gold"), *map(_column, fates), _column(record.REACHED))
-    note = "Gold items of all trials by where they were lost; reached: stood in a context window."
-    return Sheet(f"losses-{dataset}", f"{dataset}: where facts were lost", columns, rows, (note,))
+    return Sheet(f"losses-{dataset}", f"{dataset}: where facts were lost", columns, rows,
+                 sheets_notes.losses(findings, dataset, fates))  # fmt: skip
 
 
 def ablations(findings: found.Findings) -> Sheet:
@@ -245,6 +245,7 @@ def ablations(findings: found.Findings) -> Sheet:
              "ranked by size. Below zero: the node helps."]  # fmt: skip
     tests = ", ".join(reading.unique(d.test for d in there))
     notes.append(_TESTS.format(tests=tests, over=reading.corrected(findings, there)))
+    notes += sheets_notes.verdicts(findings, there)
     if not reading.claimed(there):
         notes.append(CLAIM_NONE)
     return Sheet("ablations", "Ablations", columns, rows, tuple(notes))

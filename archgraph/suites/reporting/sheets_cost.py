@@ -29,6 +29,14 @@ _WRITERS: dict[str, tuple[str, Callable[[float], str]]] = {
 }
 
 
+_MEANINGS = {
+    "cost": "cost: as if every arm had bought its calls alone.",
+    "paid": "paid: what was really bought.",
+    "prefix": "prefix kept: the mean share of a prompt that repeats the request before.",
+    "cached_tokens": "cached: the share of the tokens in that the provider took from its cache.",
+}
+
+
 def costs(findings: found.Findings, dataset: str) -> sheets.Sheet:
     """Means per question, and what the ingests took."""
     there = [c for c in findings.costs if c.dataset == dataset]
@@ -41,13 +49,11 @@ def costs(findings: found.Findings, dataset: str) -> sheets.Sheet:
         values = [_written(name, _value(each, name)) for name in shown]
         values += [_written(name, each.ingest.get(name)) for name in spent]
         rows.append((each.arm, *values))
-    notes = ["Means per question; ingest: totals over all histories. cost: as if every arm had "
-             "bought its calls alone; paid: what was really bought. prefix kept: the mean share of "
-             "a prompt that repeats the request before."]  # fmt: skip
-    if "cached_tokens" in shown:
-        notes.append("cached: the share of the tokens in that the provider took from its cache.")
+    there_are = {*shown, *spent}
+    said = ["Means per question" + ("; ingest: totals over all histories." if spent else ".")]
+    said += [words for name, words in _MEANINGS.items() if name in there_are]
     return sheets.Sheet(
-        f"costs-{dataset}", f"{dataset}: cost", tuple(columns), tuple(rows), tuple(notes)
+        f"costs-{dataset}", f"{dataset}: cost", tuple(columns), tuple(rows), (" ".join(said),)
     )
 
 

@@ -99,6 +99,8 @@ def _scorers(db: Any, plan: plans.RunPlan) -> None:
             "type": each.type, "binary": scorer.binary, "judged": scorer.judged,
             "wrong": scorer.wrong, "primary_of": primary,
         }  # fmt: skip
+        if found := getattr(scorer.options, "k", None):
+            body["k"] = found
         _named(db, "scorer", each.name, place, body)
         form = {
             "type": each.type, "options": dict(each.options), "datasets": list(each.datasets),

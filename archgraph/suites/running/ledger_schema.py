@@ -19,7 +19,7 @@ FILE = "run.db"
 APPLICATION_ID = 0x61726772
 """Marks the file as a ledger of archgraph (`argr`)."""
 
-SCHEMA = 3
+SCHEMA = 4
 PENDING, CLAIMED, DONE = 0, 1, 2
 """States of a trial."""
 

@@ -58,6 +58,7 @@ def _metrics(outcome: record.Outcome) -> dict[str, float]:
         "gold_derived": sum(each.fate == record.REACHED and each.derived for each in gold),
         "items": len(outcome.case.history),
         "position": _position(outcome.case),
+        "answerable": bool(outcome.case.answers),
     }
 
 

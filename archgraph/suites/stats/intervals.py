@@ -18,7 +18,9 @@ Interval = findings.Interval
 
 SCORE = "score interval, CR2 error by conversation, Satterthwaite df"
 STUDENT = "t interval, CR2 error by conversation, Satterthwaite df"
-CONSTANT = "all conversations alike: bound from their number"
+CONSTANT = (
+    "where all conversations score alike: the exact (Clopper-Pearson) bound from how many there are"
+)
 ONE = "one conversation: no spread to judge by"
 NONE = "no cases"
 
@@ -82,8 +84,15 @@ def _simple(
         return Interval(found.value, math.nan, math.nan, level, why)
     if found.error > 0:
         return None
-    centre = min(max(found.value, bounds[0]), bounds[1])
-    share = unseen(found.clusters, level)
+    return alike(found.value, found.clusters, level, bounds)
+
+
+def alike(
+    value: float, count: int, level: float = 0.95, bounds: tuple[float, float] = (-1.0, 1.0)
+) -> Interval:
+    """The interval of a mean when all `count` conversations have the same score, by `unseen`."""
+    centre = min(max(value, bounds[0]), bounds[1])
+    share = unseen(count, level)
     low = centre - share * (centre - bounds[0])
     high = centre + share * (bounds[1] - centre)
     return Interval(centre, low, high, level, CONSTANT)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from archgraph.suites.stats import paired
+from archgraph.suites.stats import equivalence, paired
 
 MOST = 1_000_000
 """The most conversations that are asked for."""
@@ -120,8 +120,9 @@ def needed(
         at = unit / math.sqrt(count)
         return bool(
             power(difference, at, count - 1, alpha) >= chance
-            or _equivalence_power(difference, at, count - 1, alpha, margin) >= chance
-        )
+            or (_unseen_fits(difference, count, alpha, margin)
+                and _equivalence_power(difference, at, count - 1, alpha, margin) >= chance)
+        )  # fmt: skip
 
     return _first(decides, clusters + 1)
 
@@ -159,5 +160,11 @@ def _constant_decides(difference: float, count: int, alpha: float, margin: float
     """Whether `count` conversations that are all alike decide, by `intervals.unseen`."""
     size = abs(difference)
     differs = 1 - (alpha / 2) ** (1 / count)
+    return size - differs * (1 + size) > 0 or _unseen_fits(difference, count, alpha, margin)
+
+
+def _unseen_fits(difference: float, count: int, alpha: float, margin: float) -> bool:
+    """Whether what `count` conversations may have left unseen is within the margin."""
+    size = abs(difference)
     same = 1 - alpha ** (1 / count)
-    return bool(size - differs * (1 + size) > 0 or size + same * (1 - size) <= margin)
+    return count >= equivalence.FLOOR and size + same * (1 - size) <= margin
