@@ -1,192 +1,185 @@
-"""Cases without an answer stand apart, and what few conversations or no search cannot show."""
-
-from __future__ import annotations
-
-import dataclasses
-from typing import Any
-
-import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from archgraph.suites import analysis, findings, record, results, search
-from archgraph.suites.datasets import case as cases
-from archgraph.suites.reporting import changes, markdown, reading, sheets, sheets_cost, table
-from archgraph.suites.running import rows as packed_rows
-from archgraph.suites.stats import equivalence, intervals
-from tests.suites import made
+from archgraph.llm import extractive_answering
+from archgraph.suites.scoring import abstaining, answers, text
+from tests.suites import outcomes
 
-TALKS, ASKED = 20, 8
-
-
-def mixed(*, none: int = 3, **changed: Any) -> results.Results:
-    """`idle` abstains always; `reader` answers three in four, and where it must abstain does not.
-
-    The last `none` of the eight questions of each conversation have no answer.
-    """
-    rows = []
-    for talk in range(TALKS):
-        for case in range(ASKED):
-            bait = case >= ASKED - none
-            told = {"cluster": f"{talk:02}", "category": "5" if bait else "1",
-                    "losses": {record.REACHED: 1}}  # fmt: skip
-            metrics = {"prompt_tokens": 10.0, "answerable": float(not bait), "searches": 0.0}
-            name = f"{talk:02}/{case}"
-            rows.append(made.row("idle", name, float(bait), metrics=metrics, **told))
-            right = float(not bait and (talk + case) % 4 > 0)
-            metrics = {**metrics, "prompt_tokens": 90.0, "searches": 1.0}
-            rows.append(made.row("reader", name, right, metrics=metrics, **told))
-    return made.results_of(rows, **changed)
+UNKNOWN = "I don't know; there is no information available about that."
+NONE = outcomes.case()  # a case without an answer
+SCORERS = (answers.Exact, answers.Contains, answers.F1, answers.RougeL)
 
 
-def cell(found: findings.Findings, arm: str, axis: str, group: str = "") -> findings.Cell:
-    (one,) = [c for c in found.cells if (c.arm, c.axis, c.group) == (arm, axis, group)]
-    return one
+def score(kind, reply, of=None, **options):
+    scorer = kind(kind.Options(**options))
+    found = scorer.score(outcomes.outcome(reply, of), outcomes.nobody)
+    return None if found is None else found.value
 
 
-def test_what_is_claimed_is_about_the_cases_that_have_an_answer() -> None:
-    found = analysis.analyse(mixed())
-    (difference,) = found.differences
-    assert difference.n == 5 * TALKS and (difference.wins, difference.losses) == (75, 0)
-    assert difference.difference.value == pytest.approx(0.75)
-    assert difference.verdict == findings.A_BETTER
-    assert cell(found, "idle", "all").score.value == 0
-    assert cell(found, "reader", "all").n == 5 * TALKS
-    pareto = {cost.arm: cost.pareto for cost in found.costs}
-    assert pareto == {"idle": True, "reader": True}
+# Abstaining
+
+ABSTAIN = [
+    UNKNOWN,
+    "I do not know.",
+    "I don\u2019t know what her dog is called.",
+    "Sorry. I don't recall.",
+    "I searched my memory. There is no record of a trip to Rome.",
+    "No information available",
+    "Not mentioned in the conversation",
+    "It was never mentioned.",
+    "The conversation does not say when she left.",
+    "You have not told me that yet.",
+    "You never mentioned a sister.",
+    "I cannot answer that from what I have.",
+    "I have no information about her job, but I can tell you about her dog.",
+    "There is not enough information to say.",
+    "That can't be determined.",
+    "Unknown.",
+    "N/A",
+    "I'm not sure when she went there.",
+    "Evan did not specify when he went skiing.",
+    "We were unable to find anything about it.",
+]
+ANSWER = [
+    "",
+    "blue",
+    "I'm not sure, but I think it was blue.",
+    "I do not know exactly, around 1990.",
+    "She is single. There is no mention of a partner.",
+    "Caroline does not know how to swim.",
+    "No.",
+    "None.",
+    "Nobody came.",
+    "He knows nothing about cars.",
+    "I know: it is blue.",
+    "The answer is that it is available.",
+    "She told nobody.",
+]
 
 
-def test_cases_without_an_answer_are_a_group_of_their_own() -> None:
-    found = analysis.analyse(mixed())
-    expected = {"answerable": 0.0, "unanswerable": 1.0, "all": 3 / 8}
-    for group, score in expected.items():
-        assert cell(found, "idle", "answers", group).score.value == pytest.approx(score)
-    assert cell(found, "idle", "category", "5").score.value == 1
-    assert reading.groups(found, "talks", "right", "answers") == list(expected)
-    assert found.apart == {"talks": ["5"]}
-    assert ("talks: claims are about the 100 questions that have an answer; the 60 that have none "
-            "(category 5) stand apart.") in found.notes  # fmt: skip
+@pytest.mark.parametrize("reply", ABSTAIN)
+def test_replies_that_abstain(reply):
+    assert abstaining.abstains(reply)
 
 
-@pytest.mark.parametrize("none", [0, ASKED])
-def test_a_dataset_with_one_kind_of_case_is_as_before(none: int) -> None:
-    found = analysis.analyse(mixed(none=none))
-    bare = [row._replace(metrics={"prompt_tokens": 10.0}) for row in mixed(none=none).rows]
-    assert found.differences == analysis.analyse(made.results_of(bare)).differences
-    assert {c.axis for c in found.cells} == {"all"}
-    assert not found.apart and "stand apart" not in "\n".join(found.notes)
-    assert [c.title for c in sheets.main(found, "talks").columns][3:5] == ["bad", "tokens/q"]
+@pytest.mark.parametrize("reply", ANSWER)
+def test_replies_that_answer(reply):
+    assert not abstaining.abstains(reply)
 
 
-def test_the_main_table_has_both_kinds_side_by_side() -> None:
-    found = analysis.analyse(mixed())
-    sheet = sheets.main(found, "talks")
-    titles = [column.title for column in sheet.columns]
-    assert titles[:6] == ["arm", "right", "n", "bad", "unanswerable", "all"]
-    idle = dict(zip(titles, sheet.rows[0], strict=True))
-    assert idle["right"].startswith("0.0 [") and idle["n"] == "100/20"
-    assert (idle["unanswerable"], idle["all"]) == ("100.0", "37.5")
-    notes = " ".join(sheet.notes)
-    assert "the 100 cases that have an answer, which claims are about" in notes
-    assert "unanswerable (category 5): cases without one, where abstaining is right" in notes
-    told = " ".join(sheets.groups(found, "talks", "category").notes)
-    assert "Category 5 stands apart" in told
-    for form in (table.text, markdown.text):
-        assert "with an answer and without" in form(found)
+def test_the_offline_policy_abstains_in_words_that_count():
+    assert abstaining.abstains(extractive_answering.UNKNOWN)
+    assert text.abstained(extractive_answering.UNKNOWN)
 
 
-def test_gold_of_a_case_without_an_answer_is_no_loss() -> None:
-    found = analysis.analyse(mixed())
-    assert [loss.gold for loss in found.losses] == [5 * TALKS, 5 * TALKS]
-    assert "Cases without an answer are left out" in sheets.losses(found, "talks").notes[0]
-    assert not analysis.analyse(mixed(none=ASKED)).losses
+@given(st.text(), st.sampled_from(["no information available", "not mentioned"]))
+def test_locomos_own_phrases_are_in_the_rule(rest, phrase):
+    reply = f"{phrase} {rest}"
+    assert abstaining.abstains(reply) and text.abstained(reply)
 
 
-def test_two_runs_and_a_search_look_at_the_same_cases() -> None:
-    given = mixed()
-    found = analysis.analyse(given)
-    moved = {c.arm: c for c in changes.cells(found, found, (given, given))}
-    assert moved["idle"].paired == moved["reader"].paired == 5 * TALKS
-    alone = dataclasses.replace(given, rows=[row for row in given.rows if row.arm == "idle"])
-    assert search.scores_of(alone).mean == 0 and len(search.scores_of(alone).scores) == 5 * TALKS
+# The rule that answer scorers share
 
 
-@pytest.mark.parametrize("answers", [("a",), ()])
-def test_a_trial_keeps_whether_its_case_has_an_answer(answers: tuple[str, ...]) -> None:
-    case = cases.Case("q", "c", (), "who?", answers)
-    numbers = packed_rows.numbers(record.Outcome(case, "x", "done"))
-    metrics = packed_rows.Metrics(packed_rows.packed(numbers, []))
-    assert metrics["answerable"] == len(answers)
+@pytest.mark.parametrize("kind", SCORERS)
+def test_abstaining_is_right_where_there_is_no_answer_and_wrong_where_there_is(kind):
+    assert score(kind, UNKNOWN, NONE) == 1.0
+    assert score(kind, "blue", NONE) == 0.0
+    assert score(kind, "", NONE) == 0.0  # silence is no abstention
+    assert score(kind, "blue") == 1.0
+    # the answer's word in it does not help
+    assert score(kind, "There is no information about the colour blue.") == 0.0
 
 
-# No search
+@pytest.mark.parametrize("kind", SCORERS)
+def test_a_gold_answer_that_reads_as_abstaining_may_be_given(kind):
+    assert score(kind, "It is not known.", outcomes.case("It is not known.")) == 1.0
 
 
-def test_an_arm_that_never_searches_has_no_score_of_what_was_found() -> None:
-    given = mixed(none=0)
-    rows = [row._replace(scores={**row.scores, "evidence_recall": 0.0}) for row in given.rows]
-    scorers = {"right": given.scorers["right"],
-               "evidence_recall": made.scorer(type="evidence_recall", k=7)}  # fmt: skip
-    found = analysis.analyse(made.results_of(rows, scorers=scorers))
-    sheet = sheets.main(found, "talks")
-    at = [column.title for column in sheet.columns].index("evidence_recall@7")
-    assert [row[at] for row in sheet.rows] == ["-", "0.0"]
-    assert any(note.startswith("-: the arm made no search") for note in sheet.notes)
+def test_exact_contains_and_f1_differ():
+    reply = "It is light blue, I think."
+    assert score(answers.Exact, reply) == 0.0
+    assert score(answers.Contains, reply) == 1.0
+    assert score(answers.F1, reply) == pytest.approx(2 / 7)  # 1 of 6 tokens, 1 of 1
+    assert score(answers.RougeL, reply) == 1.0
 
 
-def test_a_scorer_of_fewer_cases_has_its_number_in_the_notes() -> None:
-    given = mixed(none=0)
-    rows = [row._replace(scores={**row.scores, "some": 1.0 if row.case < "10" else None})
-            for row in given.rows]  # fmt: skip
-    found = analysis.analyse(made.results_of(rows))
-    (told,) = [note for note in sheets.main(found, "talks").notes if note.startswith("n:")]
-    assert "n: cases/conversations of right (some has 80/10)." in told
+def test_any_of_several_answers_is_right():
+    of = outcomes.case("azure", "blue")
+    assert score(answers.Exact, "Blue!", of) == 1.0
 
 
-def test_the_note_of_a_table_of_costs_explains_only_its_columns() -> None:
-    notes = " ".join(sheets_cost.costs(analysis.analyse(mixed()), "talks").notes)
-    assert notes == "Means per question."
+def test_contains_can_refuse_a_reply_that_holds_a_known_wrong_answer_too():
+    of = outcomes.case("blue", rejected=("red",))
+    assert score(answers.Contains, "red, blue", of) == 1.0
+    assert score(answers.Contains, "red, blue", of, rejected="wrong") == 0.0
+    assert score(answers.Contains, "blue", of, rejected="wrong") == 1.0
 
 
-# Few conversations
+# ROUGE-L
 
 
-def alike(count: int, *, margin: float = 0.05, rivals: int = 0) -> findings.Difference:
-    arms = ["old", "new", *(f"rival{n}" for n in range(rivals))]
-    rows = [made.row(arm, f"{n:03}", float(n % 2)) for arm in arms for n in range(count)]
-    suite = {"alpha": 0.05, "margin": margin, "baseline": "old"}
-    return analysis.analyse(made.results_of(rows, suite=suite)).differences[0]
+def test_rouge_l_recall_by_hand():
+    # gold: police killed the gunman (4); reply: police kill the gunman: police the gunman = 3 / 4
+    # (the example of Lin, 2004, section 3)
+    gold = ["police killed the gunman"]
+    assert text.rouge_l_recall("police kill the gunman", gold) == 0.75
+    assert text.rouge_l_recall("the gunman kill police", gold) == 0.5
+    assert text.rouge_l_recall("", gold) == 0.0
+    assert text.rouge_l_recall("x", ["?"]) == 0.0
 
 
-def test_equivalence_takes_ten_conversations() -> None:
-    assert alike(9, margin=0.9).verdict == findings.INCONCLUSIVE
-    assert alike(10, margin=0.9).verdict == findings.EQUIVALENT
+@given(
+    st.lists(st.sampled_from("abc"), max_size=8),
+    st.lists(st.sampled_from("abc"), min_size=1, max_size=6),
+)
+def test_rouge_l_recall_has_the_properties_of_a_recall(reply, gold):
+    value = text.rouge_l_recall(" ".join(reply), [" ".join(gold)])
+    assert 0 <= value <= 1
+    assert text.rouge_l_recall(" ".join([*reply, *gold]), [" ".join(gold)]) == 1.0
+    assert value * len(gold) <= min(len(reply), len(gold)) + 1e-9
 
 
-def test_equivalence_takes_as_many_conversations_as_a_difference() -> None:
-    """Ten could be claimed at 0.05 / 25 and not at 0.05 / 26: 2 of 1,024 is 0.00195."""
-    assert alike(10, margin=0.9, rivals=24).verdict == findings.EQUIVALENT
-    assert alike(10, margin=0.9, rivals=25).verdict == findings.INCONCLUSIVE
+# LoCoMo
 
 
-def test_a_small_spread_among_few_is_no_equivalence() -> None:
-    """Twelve conversations of 100 cases, all within a point: what was not drawn may differ."""
-    chance = np.random.default_rng(3)
-    gaps, talks = chance.normal(0, 0.05, 1200), np.repeat(np.arange(12), 100)
-    assert equivalence.tost(gaps, talks, 0.05) < 0.001
-    assert equivalence.cautious(gaps, talks, 0.05) > 0.5
-    within = equivalence.interval(gaps, talks)
-    bound = intervals.alike(float(gaps.mean()), 12, 0.9)
-    assert (within.low, within.high) == (bound.low, bound.high)
+def test_locomo_follows_the_integer_category():
+    of = outcomes.case("pottery, camping, painting", category=1)
+    assert score(answers.LoCoMo, "painting, pottery", of) == pytest.approx(2 / 3)
+    assert score(answers.LoCoMo, "Yes", outcomes.case("Yes; because", category=3)) == 1.0
+    assert score(answers.LoCoMo, "It was not mentioned.", outcomes.case(category=5)) == 1.0
+    # its rule for abstaining is narrower than ours, and it has none for the other categories
+    assert score(answers.LoCoMo, "I don't know", outcomes.case(category=5)) == 0.0
+    assert score(answers.LoCoMo, "no information: blue", outcomes.case("blue", category=4)) > 0
 
 
-def test_the_interval_beside_equivalence_lies_within_the_margin() -> None:
-    found = alike(70)
-    assert found.verdict == findings.EQUIVALENT and found.within is not None
-    assert found.difference.high > 0.05 > found.within.high
-    assert found.within.level == pytest.approx(0.9)
-    rows = [made.row(arm, f"{n:03}", float(n % 2)) for arm in ("old", "new") for n in range(70)]
-    sheet = sheets.differences(analysis.analyse(made.results_of(rows)), "talks", "right")
-    assert sheet.rows[0][-1] == "equivalent, 90% [-4.2, +4.2]"
-    notes = " ".join(sheet.notes)
-    assert "A claim needs both: an adjusted p of at most 0.05 and an interval that" in notes
-    assert "judged by the 90% interval beside the verdict" in notes
+@pytest.mark.parametrize("category", [None, 0, 6, "4"])
+def test_locomo_has_no_score_for_categories_that_its_code_does_not_know(category):
+    assert score(answers.LoCoMo, "blue", outcomes.case("blue", category=category)) is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "value"),
+    [
+        ("a", 1), ("(a)", 1), (" (A) ", 1), ("b", 0), ("(b)", 0), ("c", 0),
+        ("(a) Not mentioned in the conversation", 1), ("A necklace", 0), ("a.", 0),
+        ("yes", 0), ("cat", 0),
+    ],
+)  # fmt: skip
+def test_the_choice_form_is_read_as_locomos_code_reads_it(reply, value):
+    options = {"a": "Not mentioned in the conversation", "b": "A necklace"}
+    of = outcomes.case(category=5, details={"choices": options, "right": "a"})
+    assert score(answers.LoCoMo, reply, of) == value
+
+
+# Abstention
+
+
+def test_abstention_scores_unanswerable_cases_only_unless_both():
+    assert score(answers.Abstention, UNKNOWN, NONE) == 1.0
+    assert score(answers.Abstention, "blue", NONE) == 0.0
+    assert score(answers.Abstention, "blue") is None
+    assert score(answers.Abstention, "red", both=True) == 1.0
+    assert score(answers.Abstention, UNKNOWN, both=True) == 0.0
+    assert score(answers.Abstention, "x", outcomes.case("not mentioned"), both=True) is None
