@@ -6,22 +6,26 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from archgraph import clock
 from archgraph.llm import litellm_gateway
 from archgraph.suites import plan as plans
 from archgraph.suites import record
 from archgraph.suites.datasets import case as cases
-from archgraph.suites.planning import build, cells, estimate, extrapolating, spec
+from archgraph.suites.planning import build, estimate, extrapolating, spec, trying
 from archgraph.suites.planning.extrapolating import Range, Unit
 from archgraph.suites.running import trial
 
 WORK: list[Any] = [{"nested_kv": {"depths": [0, 1, 2], "orderings": 4, "pairs": 20}}]
 
 
-def planned(architectures: Any = ("memgpt", "fixed_window"), **keys: Any) -> plans.RunPlan:
+def planned(
+    architectures: Any = ("memgpt", "fixed_window"), *, datasets: Any = WORK, **keys: Any
+) -> plans.RunPlan:
     made = spec.SuiteSpec.model_validate(
-        {"suite": "test", "architectures": list(architectures), "datasets": WORK, **keys}
+        {"suite": "test", "architectures": list(architectures), "datasets": datasets, **keys}
     )
     return build.plan(made)
 
@@ -32,17 +36,18 @@ class Real:
     def __init__(self) -> None:
         self.done = 0
 
-    def ingest(self, arm: plans.Arm, conversation: cases.Conversation) -> record.Spent:
-        with trial.ingest(trial.simple(arm.plan), conversation, 0) as found:
+    def ingest(self, arm: plans.Arm, conversation: cases.Conversation, seed: int) -> record.Spent:
+        with trial.ingest(trial.simple(arm.plan), conversation, seed) as found:
             return found.spent
 
     def __call__(
-        self, arm: plans.Arm, conversation: cases.Conversation, case: cases.Case
-    ) -> record.Spent:
+        self, arm: plans.Arm, conversation: cases.Conversation, case: cases.Case,
+        seeds: tuple[int, int],
+    ) -> record.Spent:  # fmt: skip
         self.done += 1
         conditions = trial.simple(arm.plan)
-        with trial.ingest(conditions, conversation, 0) as found:
-            return trial.ask(conditions, found, case, 0).spent
+        with trial.ingest(conditions, conversation, seeds[0]) as found:
+            return trial.ask(conditions, found, case, seeds[1]).spent
 
 
 class Fixed:
@@ -51,7 +56,7 @@ class Fixed:
     def __init__(self, asked: record.Spent, fed: record.Spent) -> None:
         self.asked, self.fed = asked, fed
 
-    def ingest(self, arm: plans.Arm, conversation: cases.Conversation) -> record.Spent:
+    def ingest(self, *_: Any) -> record.Spent:
         return self.fed
 
     def __call__(self, *_: Any) -> record.Spent:
@@ -119,14 +124,47 @@ def test_intervals_hold_the_true_total_in_95_of_100_runs(shape: str) -> None:
     for _ in range(1000):
         whole = population(dice, shape)
         true = sum(each.measured or 0.0 for each in whole)
+        few = trying.bound(len(whole), trying.CASES)
         order = sorted(range(len(whole)), key=lambda n: (whole[n].stratum, dice.random()))
-        known = {order[place] for place in extrapolating.spaced(len(whole), cells.CASES)}
+        known = {order[place] for place in extrapolating.spaced(len(whole), few)}
         seen = [u if n in known else Unit(u.size, u.stratum) for n, u in enumerate(whole)]
         found = extrapolating.total(seen)
         inside += found.low <= true <= found.high
         width += found.high / found.value / 1000
     assert inside >= 950, f"{shape}: {inside} of 1000, {width:.2f} times at most"
     assert width < 2.5, f"{shape}: an interval up to {width:.2f} times the value is of no use"
+
+
+@given(
+    st.lists(st.floats(1, 1e5), min_size=1, max_size=8), st.integers(2, 5), st.floats(0.01, 0.99)
+)
+def test_repeats_are_never_known_to_a_point(
+    values: list[float], times: int, rate: float
+) -> None:  # fmt: skip
+    units = [Unit(1, "a", each) for each in values]
+    found = extrapolating.repeated(units, times, extrapolating.Noise())
+    assert found.value == pytest.approx(times * sum(values))
+    assert found.low <= 0.991 * found.value < 1.009 * found.value <= found.high
+    once = extrapolating.repeated(units, 1, extrapolating.Noise(rate=rate), drawn=True)
+    assert once.low < once.value < once.high
+    faulty = extrapolating.repeated(units, times, extrapolating.Noise((), rate, 2.0))
+    assert faulty.high >= found.high
+    assert extrapolating.repeated(units, 1, extrapolating.Noise()) == extrapolating.total(units)
+
+
+def test_repeated_draws_lie_inside_in_95_of_100_runs() -> None:
+    """Every case is done once in advance, one in four twice; the run does each three times."""
+    dice, inside, width = clock.derive_random(11, 0, 0), 0, 0.0
+    for _ in range(1000):
+        draws = [[sum(900.0 * (1 + 2 * (dice.random() < 0.3)) for _ in range(3)) for _ in range(3)]
+                 for _ in range(12)]  # fmt: skip
+        units = [Unit(1, "a", sum(d[:2]) / 2 if n < 3 else d[0]) for n, d in enumerate(draws)]
+        noise = extrapolating.Noise([(d[0], d[1]) for d in draws[:3]], 0.3, 3 * 1.6)
+        found = extrapolating.repeated(units, 3, noise)
+        inside += found.low <= sum(map(sum, draws)) <= found.high
+        width += found.high / found.value / 1000
+    assert inside >= 950, f"{inside} of 1000, {width:.2f} times at most"
+    assert width < 2
 
 
 # Runs
@@ -137,7 +175,7 @@ def test_a_pilot_finds_what_the_run_takes() -> None:
     plan = planned(("memgpt", "fixed_window", "full_context", "no_memory"))
     pilot = Real()
     found = estimate.estimate(plan, pilot)
-    assert pilot.done == found.measured <= 4 * cells.CASES
+    assert pilot.done == found.measured <= 4 * trying.CASES
     true: dict[str, int] = {}
     arms = {arm.name: arm for arm in plan.arms}
     for each in plan.histories:
@@ -173,6 +211,56 @@ def test_seeds_multiply() -> None:
     assert more.tokens.value == 12 * (2 * 3 * 110 + 2 * 55)
 
 
+class Seeded(Fixed):
+    """A pilot that keeps what it was asked to do."""
+
+    def __init__(self) -> None:
+        super().__init__(record.Spent(100, 10, 0, 2), record.Spent())
+        self.told: list[tuple[str, str, tuple[int, int]]] = []
+
+    def __call__(self, *told: Any) -> record.Spent:
+        _, conversation, case, seeds = told
+        self.told.append((conversation.id, case.id, seeds))
+        return self.asked
+
+
+def test_a_pilot_uses_the_seeds_of_the_run_and_does_some_cases_twice() -> None:
+    pilot, plan = Seeded(), planned(["memgpt"], seed=5, seeds={"ingest": 2, "answer": 2})
+    found = estimate.estimate(plan, pilot)
+    used = {seeds for _, _, seeds in pilot.told}
+    assert used == {(5, 5), (6, 5), (5, 6), (6, 6)}
+    assert len(set(pilot.told)) == len(pilot.told) == found.measured == 12
+    assert len({told[:2] for told in pilot.told}) == 9
+    assert not found.exact
+    assert found.tokens.low < found.tokens.value < found.tokens.high
+
+
+def test_a_pilot_does_a_part_of_a_cell() -> None:
+    assert [trying.bound(n, trying.CASES) for n in (1, 6, 12, 40, 400)] == [1, 6, 6, 10, 20]
+
+
+def test_only_what_was_all_done_without_chance_is_exact() -> None:
+    few: list[Any] = [{"nested_kv": {"depths": [0], "orderings": 3, "pairs": 20}}]
+    plan = planned(["memgpt"], datasets=few)
+    found = estimate.estimate(plan, Real())
+    assert found.exact
+    assert found.tokens.low == found.tokens.high
+    assert "exactly (every trial was done in advance)" in "\n".join(estimate.lines(plan, found))
+    for more in ({"faults": {"rate": 0.1}}, {"repeats": 2}, {"models": ["openai/gpt-4o"]}):
+        plan = planned(["memgpt"], datasets=few, **more)
+        found = estimate.estimate(plan, Fixed(record.Spent(100, 10, 0, 2), record.Spent()))
+        assert not found.exact, more
+        assert found.tokens.low < found.tokens.high, more
+
+
+def test_vectors_that_cost_are_named() -> None:
+    plan = planned(["memgpt"], embedder="openai/text-embedding-3-small")
+    found = estimate.estimate(plan)
+    told = "\n".join(estimate.lines(plan, found))
+    assert "embeddings by openai/text-embedding-3-small are not in these numbers" in told
+    assert not found.exact
+
+
 def test_money_is_counted_for_paid_models_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     prices = {"openai/gpt-4o": (2e-6, 1e-5)}
     monkeypatch.setattr(litellm_gateway, "price", prices.get)
@@ -189,6 +277,16 @@ def test_money_is_counted_for_paid_models_alone(monkeypatch: pytest.MonkeyPatch)
     unknown = estimate.estimate(planned(["memgpt"], models=["nobody/new"]), pilot)
     assert unknown.unpriced == ("nobody/new",)
     assert "no price is known for nobody/new" in "\n".join(estimate.lines(plan, unknown))
+
+
+def test_an_interval_does_not_pass_what_the_plan_proves() -> None:
+    """Three times wider, because the policy stood in, it would fall below a call a trial."""
+    pilot = Fixed(record.Spent(1000, 100, 0, 1), record.Spent())
+    plan = planned(["no_memory"], models=["openai/gpt-4o"])
+    proven, found = estimate.estimate(plan), estimate.estimate(plan, pilot)
+    assert proven.calls.low == len(plan.trials)
+    assert found.calls.low == found.calls.value == len(plan.trials)
+    assert found.calls.high <= proven.calls.high
 
 
 def test_the_judge_is_counted() -> None:
@@ -216,8 +314,8 @@ def test_the_plan_fits_100_columns_and_says_all() -> None:
     text = "\n".join(lines)
     for part in ("test: 3 arms on 1 dataset: 3 cells, 36 histories to feed, 36 trials",
                  "nested_kv (12 histories, 12 questions; generated; observe)", "contains decides",
-                 "with no_memory; alpha 0.05 after Holm", "model calls (from 36 cases", "tokens",
-                 "no model here is paid for", "would be claimed with a chance of 0.8",
+                 "with no_memory; alpha 0.05 after Holm", "model calls (from 18 trials", "tokens",
+                 "no model here is paid for", "points would be claimed with a chance of",
                  "at 100 paid calls or 2.50 US dollars", "prompt size",
                  "memgpt without recall"):  # fmt: skip
         assert part in text, text
@@ -232,3 +330,10 @@ def test_plain_holds_the_same_numbers() -> None:
     assert plain["trials"] == 12
     assert plain["tokens"]["high"] == found.tokens.high
     assert plain["detectable"].keys() == {"nested_kv"}
+
+
+def test_one_arm_is_compared_with_nothing() -> None:
+    plan = planned(["memgpt"])
+    told = "\n".join(estimate.lines(plan, estimate.estimate(plan)))
+    assert "compare" not in told
+    assert "would be claimed" not in told

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any
 
 from archgraph.graph import plan as graphs
 from archgraph.suites import plan as plans
 from archgraph.suites import record
 from archgraph.suites.datasets import case as cases
-from archgraph.suites.planning import confounds, extrapolating, work
+from archgraph.suites.planning import confounds, extrapolating, trying, work
 from archgraph.suites.planning.extrapolating import NOTHING, Range, Unit
 
 UNPAID = ("offline", "scripted", "replay")
@@ -23,28 +23,17 @@ STAND_IN = 3.0
 """By how much an interval is widened on both sides where the offline policy stood in for a model:
 a model takes other numbers of steps, and writes longer answers. A guess, and wide on purpose."""
 
-CASES, CONVERSATIONS = 20, 4
-"""Cases that a pilot does of a cell; histories that it feeds where they hold several questions."""
-
 _JUDGED = Range(600, 250, 2000)
 """Tokens of one question to a judge: instructions, question, answers and reply."""
 
 
-class Pilot(Protocol):
-    """Does a few cases to see what they take."""
-
-    def __call__(
-        self, arm: plans.Arm, conversation: cases.Conversation, case: cases.Case
-    ) -> record.Spent:
-        """What one question takes, once its history has been fed."""
-
-    def ingest(self, arm: plans.Arm, conversation: cases.Conversation) -> record.Spent:
-        """What feeding a history takes."""
-
-
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one cell may take; `measured` counts the cases of the pilot."""
+    """What one cell may take.
+
+    `measured` counts the trials of the pilot; `whole`: these are all, with the models and seeds of
+    the run, and nothing goes wrong by chance.
+    """
 
     arm: str
     dataset: str
@@ -52,6 +41,7 @@ class Share:
     prompt: Range
     completion: Range
     measured: int = 0
+    whole: bool = False
 
     @property
     def tokens(self) -> Range:
@@ -62,23 +52,47 @@ class Share:
 # Public functions
 
 
-def share(plan: plans.RunPlan, arm: plans.Arm, label: str, pilot: Pilot | None) -> Share:
+def share(plan: plans.RunPlan, arm: plans.Arm, label: str, pilot: trying.Pilot | None) -> Share:
     """What an arm may take on a dataset, over all its seeds."""
     found = plan.fed(arm.name, label)
-    seeds = _repeats(plan, label)
-    mode = work.mode_of(plan.datasets[label])
+    seeds = trying.seeds(plan, label)
+    times = len(seeds.ingest), len(seeds.answer) * seeds.judged
+    proven = _bounded(arm, label, found, work.mode_of(plan.datasets[label]), times)
     if pilot is None:
-        return _bounded(arm, label, found, mode, seeds)
-    fed, asked = _measured(arm, found, pilot)
+        return proven
+    done = trying.tried(arm, found, seeds, pilot)
     factor = STAND_IN if any(map(is_paid, models(arm.plan))) else 1.0
+    rate = plan.faults.rate if plan.faults.kinds else 0.0
 
-    def over_all(field: str) -> Range:
-        questions = extrapolating.total(_units(found, asked, field)).times(seeds[0] * seeds[1])
-        histories = extrapolating.total(_histories(found, fed, field)).times(seeds[0])
-        return (questions + histories).widened(factor)
+    def over_all(name: str) -> Range:
+        asked = _Repeated(_units(found, done.asked, name), seeds.trials, done.asked, rate)
+        fed = _Repeated(_histories(found, done.fed, name), len(seeds.ingest), done.fed, rate)
+        return (asked.total(name).times(seeds.judged) + fed.total(name)).widened(factor)
 
-    calls, prompt = over_all("calls"), over_all("prompt_tokens")
-    return Share(arm.name, label, calls, prompt, over_all("completion_tokens"), len(asked))
+    calls = over_all("calls").clipped(proven.calls)
+    prompt = over_all("prompt_tokens").clipped(proven.prompt)
+    completion = over_all("completion_tokens").clipped(proven.completion)
+    count = sum(len(each.cases) for each in found)
+    whole = done.trials == count * seeds.trials * seeds.judged and not rate and factor == 1
+    return Share(arm.name, label, calls, prompt, completion, done.trials, whole)
+
+
+@dataclass(frozen=True, slots=True)
+class _Repeated:
+    """Questions or histories, how often each is done, and what was seen of that."""
+
+    units: Sequence[Unit]
+    times: int
+    spent: Mapping[Any, Sequence[record.Spent]]
+    rate: float
+
+    def total(self, name: str) -> Range:
+        """What all of them take."""
+        calls = [each.calls for several in self.spent.values() for each in several]
+        noise = extrapolating.Noise(
+            trying.pairs(self.spent, name), self.rate, sum(calls) / max(1, len(calls))
+        )
+        return extrapolating.repeated(self.units, self.times, noise, drawn=self.rate > 0)
 
 
 def bounds(arm: plans.Arm, conversation: cases.Conversation, mode: str) -> tuple[Range, Range]:
@@ -107,45 +121,27 @@ def _hears_writes(thread: graphs.ThreadPlan) -> bool:
     )  # fmt: skip
 
 
-def _measured(
-    arm: plans.Arm, found: Sequence[cases.Conversation], pilot: Pilot
-) -> tuple[dict[str, record.Spent], dict[tuple[str, str], record.Spent]]:
-    """What the pilot's histories and questions took, by conversation, and by case in it."""
-    ordered = sorted(found, key=lambda each: (len(each.items), _stratum(each.cases[0]), each.id))
-    several = max(len(each.cases) for each in found) > 1
-    chosen = extrapolating.spaced(len(ordered), CONVERSATIONS if several else CASES)
-    fed: dict[str, record.Spent] = {}
-    asked: dict[tuple[str, str], record.Spent] = {}
-    for number in chosen:
-        conversation = ordered[number]
-        fed[conversation.id] = pilot.ingest(arm, conversation)
-        listed = sorted(conversation.cases, key=lambda case: (_stratum(case), case.id))
-        for place in extrapolating.spaced(len(listed), max(1, CASES // len(chosen))):
-            asked[conversation.id, listed[place].id] = pilot(arm, conversation, listed[place])
-    return fed, asked
-
-
 def _units(
     found: Sequence[cases.Conversation],
-    asked: Mapping[tuple[str, str], record.Spent], field: str,
+    asked: Mapping[tuple[str, str], Sequence[record.Spent]], field: str,
 ) -> list[Unit]:  # fmt: skip
     sizes = _sizes(found)
     return [
-        Unit(size, _stratum(case), _of(asked.get((each.id, case.id)), field))
+        Unit(size, trying.stratum(case), _of(asked.get((each.id, case.id)), field))
         for each, size in zip(found, sizes, strict=True) for case in each.cases
     ]  # fmt: skip
 
 
 def _histories(
-    found: Sequence[cases.Conversation], fed: Mapping[str, record.Spent], field: str
+    found: Sequence[cases.Conversation], fed: Mapping[str, Sequence[record.Spent]], field: str
 ) -> list[Unit]:
     sizes = _sizes(found)
     return [Unit(size, "", _of(fed.get(each.id), field))
             for each, size in zip(found, sizes, strict=True)]  # fmt: skip
 
 
-def _of(spent: record.Spent | None, field: str) -> float | None:
-    return None if spent is None else float(getattr(spent, field))
+def _of(spent: Sequence[record.Spent] | None, field: str) -> float | None:
+    return sum(float(getattr(each, field)) for each in spent) / len(spent) if spent else None
 
 
 def _sizes(found: Sequence[cases.Conversation]) -> list[int]:
@@ -178,13 +174,6 @@ def _most_calls(thread: graphs.ThreadPlan) -> int:
     return 2 * (beat.max_steps if beat.when or beat.while_open else 1)
 
 
-def _repeats(plan: plans.RunPlan, label: str) -> tuple[int, int]:
-    """Ingest seeds, and answers for each of them; a judge that is asked again answers nothing."""
-    mine = [each for each in plan.trials if each.dataset == label and each.arm == plan.arms[0].name]
-    return (len({each.ingest_seed for each in mine}) or 1,
-            len({(each.answer_seed, each.judge_seed) for each in mine}) or 1)  # fmt: skip
-
-
 def judge(plan: plans.RunPlan) -> Share | None:
     """The questions to the judge, over all cells."""
     asking = [name for name in plan.parts.get(plan.trials[0].id, {}) if name == "judge"] \
@@ -204,7 +193,3 @@ def models(made: graphs.Plan) -> set[str]:
 def is_paid(model: str) -> bool:
     """Whether a model may cost money."""
     return model.partition("/")[0] not in UNPAID
-
-
-def _stratum(case: cases.Case) -> str:
-    return str(case.category)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archgraph.suites import plan as plans
-from archgraph.suites.planning import cells
+from archgraph.suites.planning import cells, trying
 from archgraph.suites.planning.extrapolating import NOTHING, Range
 
 
@@ -23,7 +23,9 @@ class Estimate:
     """What a run may take. `cost` is in US dollars and None where no model has a known price.
 
     `unpriced` names the paid models without one; `detectable` is, by dataset, the smallest
-    difference that would be claimed with a chance of 0.8 (NaN: none can be).
+    difference that would be claimed with a chance of 0.8 (NaN: none can be). `embedders` are the
+    paid ones, whose vectors are in no number here; `exact`: every trial was done in advance, as the
+    run will do it.
     """
 
     shares: tuple[cells.Share, ...]
@@ -35,12 +37,14 @@ class Estimate:
     detectable: Mapping[str, float]
     measured: int
     stand_in: bool
+    embedders: tuple[str, ...] = ()
+    exact: bool = False
 
 
 # Public functions
 
 
-def estimate(plan: plans.RunPlan, pilot: cells.Pilot | None = None) -> Estimate:
+def estimate(plan: plans.RunPlan, pilot: trying.Pilot | None = None) -> Estimate:
     """What a plan may take, by a pilot if there is one."""
     shares = tuple(
         cells.share(plan, arm, label, pilot) for label in plan.datasets for arm in plan.arms
@@ -62,6 +66,8 @@ def estimate(plan: plans.RunPlan, pilot: cells.Pilot | None = None) -> Estimate:
         detectable={label: _detectable(plan, label) for label in plan.datasets},
         measured=sum(each.measured for each in shares),
         stand_in=pilot is not None and any(map(cells.is_paid, paid)),
+        embedders=_embedders(plan),
+        exact=judged is None and all(each.whole for each in shares) and not _embedders(plan),
     )
 
 
@@ -75,12 +81,16 @@ def lines(plan: plans.RunPlan, found: Estimate) -> list[str]:
     for label in plan.datasets:
         told += _wrapped("data", _data(plan, label))
     told += _wrapped("scores", _scores(plan))
-    told += _wrapped("compare", f"with {plan.baseline}; alpha {plan.alpha:g} after Holm, margin "
-                                f"{plan.margin:g}")  # fmt: skip
+    if len(plan.arms) > 1:
+        told += _wrapped("compare", f"with {plan.baseline}; alpha {plan.alpha:g} after Holm, "
+                                    f"margin {plan.margin:g}")  # fmt: skip
     told += _wrapped("calls", f"{_span(found.calls)} model calls{_how(found)}")
     told += _wrapped("tokens", _span(found.tokens))
     told += _wrapped("cost", _money(found))
-    for label, size in found.detectable.items():
+    if found.embedders:
+        told += _wrapped("besides", f"embeddings by {', '.join(found.embedders)} are not in these "
+                                    "numbers")  # fmt: skip
+    for label, size in found.detectable.items() if len(plan.arms) > 1 else ():
         told += _wrapped("detect", _shown(plan, label, size))
     if plan.limits.max_calls or plan.limits.max_cost:
         told += _wrapped("stop", _limits(plan.limits))
@@ -111,6 +121,8 @@ def plain(plan: plans.RunPlan, found: Estimate) -> dict[str, Any]:
         "unpriced": list(found.unpriced),
         "piloted": found.measured,
         "stand_in": found.stand_in,
+        "exact": found.exact,
+        "embedders_left_out": list(found.embedders),
         "detectable": {k: v if v == v else None for k, v in found.detectable.items()},
         "confounds": list(plan.confounds),
         "unremovable": dict(plan.unremovable),
@@ -139,6 +151,14 @@ def _cost(
         return NOTHING
     into, out = max(known)
     return share.prompt.times(into) + share.completion.times(out)
+
+
+def _embedders(plan: plans.RunPlan) -> tuple[str, ...]:
+    """The paid embedders of a plan."""
+    from archgraph.llm import embedders
+
+    named = {plan.embedder or arm.plan.embedder for arm in plan.arms}
+    return tuple(sorted(filter(embedders.is_paid, filter(None, named))))
 
 
 def _detectable(plan: plans.RunPlan, label: str) -> float:
@@ -180,13 +200,15 @@ def _scores(plan: plans.RunPlan) -> str:
 def _how(found: Estimate) -> str:
     if not found.measured:
         return " (bounds; --dry-run tries a few cases first)"
+    if found.exact:
+        return " exactly (every trial was done in advance)"
     stood = ", with the offline policy in the models' place" if found.stand_in else ""
-    return f" (from {_count(found.measured, 'case')} done in advance{stood})"
+    return f" (from {_count(found.measured, 'trial')} done in advance{stood})"
 
 
 def _money(found: Estimate) -> str:
     if not found.paid:
-        return "none: no model here is paid for"
+        return "none: no model here is paid for" if not found.embedders else "no model is paid for"
     missing = f"; no price is known for {', '.join(found.unpriced)}" if found.unpriced else ""
     if found.cost is None:
         return missing.removeprefix("; ")
@@ -198,8 +220,8 @@ def _shown(plan: plans.RunPlan, label: str, size: float) -> str:
     found = {case.cluster for each in plan.fed(plan.arms[0].name, label) for case in each.cases}
     if size != size:
         return f"{label}: {len(found)} conversations are too few to claim any difference"
-    return (f"{label}: a difference of {size:.2f} would be claimed with a chance of 0.8, a smaller "
-            f"one less often ({len(found):,} conversations)")  # fmt: skip
+    return (f"{label}: a difference of {100 * size:.0f} points would be claimed with a chance of "
+            f"0.8, a smaller one less often ({len(found):,} conversations)")  # fmt: skip
 
 
 def _limits(limits: plans.Limits) -> str:

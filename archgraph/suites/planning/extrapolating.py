@@ -29,6 +29,12 @@ EXPLAINED = 0.5
 """The share of variance from which on a line through history sizes is believed."""
 
 
+ALIKE = 0.01
+"""The least half width where something was drawn that the pilot cannot have seen, as faults and
+further seeds are, as a share of the value. A guess, and small: it only keeps an interval from being
+a point."""
+
+
 @dataclass(frozen=True, slots=True)
 class Range:
     """An estimate and the interval that it lies in."""
@@ -48,6 +54,11 @@ class Range:
         """The interval made wider by a factor on both sides."""
         return Range(self.value, self.low / factor, self.high * factor)
 
+    def clipped(self, bounds: Range) -> Range:
+        """The interval cut at bounds that hold in any case; the value, which was seen, stays."""
+        low, high = min(bounds.low, self.value), max(bounds.high, self.value)
+        return Range(self.value, max(self.low, low), min(self.high, high))
+
     def within(self, bounds: Range) -> Range:
         """The interval cut at bounds that hold in any case."""
         low = min(max(self.low, bounds.low), bounds.high)
@@ -65,6 +76,33 @@ class Unit:
     size: float
     stratum: str
     measured: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """How far repeats of one unit lie apart.
+
+    `pairs` are units that were measured twice. `rate` is the share of calls that go wrong and
+    `calls` how many a unit makes on average: a call that goes wrong is made again or is the last,
+    so that their number varies at least as of so many coins, by `sqrt(rate (1 - rate) / calls)` of
+    itself; tokens follow calls.
+    """
+
+    pairs: Sequence[tuple[float, float]] = ()
+    rate: float = 0.0
+    calls: float = 0.0
+
+    def error(self, known: Sequence[Unit]) -> float:
+        """A bound on the error of one repeat that stands for another."""
+        if not known:
+            return 0.0
+        mean = sum(each.measured or 0.0 for each in known) / len(known)
+        least = mean * math.sqrt(self.rate * (1 - self.rate) / max(1.0, self.calls))
+        if not self.pairs:
+            return _T_MANY * least
+        # two draws of one variance: half their squared difference is an unbiased estimate of it
+        seen = math.sqrt(sum((a - b) ** 2 for a, b in self.pairs) / (2 * len(self.pairs)))
+        return max(_T_MANY * least, _quantile(len(self.pairs)) * seen)
 
 
 # Public functions
@@ -91,6 +129,27 @@ def total(units: Sequence[Unit]) -> Range:
     half = max(_quantile(fit.freedom) * error, SLACK * (value - done))
     more = UNSEEN * min(1.0, 3 / len(known)) * len(rest) * fit.dearest
     return Range(value, max(done, value - half), value + half + more)
+
+
+def repeated(units: Sequence[Unit], times: int, noise: Noise, *, drawn: bool = False) -> Range:
+    """The sum over all units, each done several times with other seeds.
+
+    What was measured of a unit once stands for its other repeats, too, so that it errs by the
+    spread between repeats: with n units done R times by `sqrt(n R (R - 1))` of it, because the
+    R n draws of the run are predicted by n draws, each counted R times, which are among them.
+
+    Args:
+        units: as for `total`; what was measured twice, as its mean.
+        times: repeats in the run.
+        noise: what is known of the spread between repeats.
+        drawn: chance is in the run that the pilot did not see, even without repeats.
+    """
+    found = total(units).times(times)
+    known = [each for each in units if each.measured is not None]
+    half = noise.error(known) * math.sqrt(times * (times - 1) * len(known))
+    if times > 1 or drawn:
+        half = max(half, ALIKE * found.value)
+    return Range(found.value, max(0.0, found.low - half), found.high + half)
 
 
 def spaced(count: int, wanted: int) -> list[int]:
