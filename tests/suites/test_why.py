@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from archgraph.suites import plan as plans
 from archgraph.suites.planning import arguments, build, load
@@ -68,6 +72,46 @@ def test_what_changed_is_named_with_its_values() -> None:
     old = why.told(Held(before, after), before.trials[0].id)
     assert "no longer in the plan" in old[0]
     assert "limit 500 -> 2000" in old[2]
+
+
+ROWS = [("a", "I live in Oslo."), ("b", "I like tea."), ("c", "Bye.")]
+
+
+def of_own_data(folder: Path, rows: Sequence[tuple[str, str]]) -> plans.RunPlan:
+    row = {"history": [{"id": id, "text": text} for id, text in rows], "question": "Where?",
+           "answer": "Oslo"}  # fmt: skip
+    path = folder / "mine.jsonl"
+    path.write_text(json.dumps(row))
+    return build.plan(load.from_arguments(["no_memory"], [f"jsonl={path}"]))
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ([ROWS[0], ("b", "I like milk."), ROWS[2]], "b changed"),
+        ([*ROWS[1:], ("d", "Hm.")], "d added, a removed"),
+        (ROWS[::-1], "their order"),
+        ([(f"n{n}", "x") for n in range(4)],
+         "n0 added, n1 added, n2 added, n3 added, a removed and 2 more"),
+    ],
+)  # fmt: skip
+def test_items_that_changed_are_named(
+    tmp_path: Path, rows: list[tuple[str, str]], told: str
+) -> None:
+    before, after = of_own_data(tmp_path, ROWS), of_own_data(tmp_path, rows)
+    lines = why.told(Held(before, after), after.trials[0].id)
+    assert lines[2] == f"  items changed: {told}"
+    alone = why.told(Held(before), before.trials[0].id)
+    assert any(line.startswith("  items: row-1: 3 items [") for line in alone), alone
+
+
+def test_no_more_digests_are_kept_than_are_worth_it(tmp_path: Path) -> None:
+    many = [(f"i{n}", "x") for n in range(1001)]
+    before = of_own_data(tmp_path, many)
+    after = of_own_data(tmp_path, [*many[:-1], ("i1000", "y")])
+    assert max(map(len, after.inputs.values())) < 3000
+    lines = why.told(Held(before, after), after.trials[0].id)
+    assert lines[2] == "  items changed"
 
 
 def test_a_scorer_that_came_or_went_is_named() -> None:

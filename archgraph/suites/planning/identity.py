@@ -16,6 +16,7 @@ import functools
 import hashlib
 import json
 import sys
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -35,6 +36,11 @@ from archgraph.suites.scoring import base as scorers
 HISTORY = "history"
 """The part of a trial that stands for all parts of its history."""
 
+ITEMS = "; their digests: "
+"""Stands in the description of a history before the digests of its items."""
+
+_DESCRIBED = 1000
+"""Items of a history up to which the digest of each is kept; about 20 bytes each."""
 _SIZE = 12
 _LONG = 2000
 _LIBRARIES = ("sqlite-vec", "numpy", "jinja2")
@@ -129,11 +135,20 @@ def dataset(book: Book, label: str, made: datasets.Dataset, mode: str) -> Parts:
 
 
 def conversation(book: Book, found: cases.Conversation) -> str:
-    """The part that a history's items are."""
+    """The part that a history's items are; described with a short digest of each, if not too many.
+
+    These digests tell which items differ, no more: whether any does is what the part tells.
+    """
     texts = [found.id]
     for each in found.items:
         texts += (each.id, each.text, each.role, each.name, repr(each.at))
-    return book.texts("items", texts, f"{found.id}: {len(found.items)} items")
+    told = f"{found.id}: {len(found.items)} items"
+    if 0 < len(found.items) <= _DESCRIBED:
+        told += ITEMS + json.dumps({
+            texts[at]: zlib.crc32("\0".join(texts[at + 1 : at + 5]).encode("utf-8", "replace"))
+            for at in range(1, len(texts), 5)
+        })  # fmt: skip
+    return book.texts("items", texts, told)
 
 
 def case(book: Book, found: cases.Case, items: tuple[cases.Item, ...]) -> Parts:

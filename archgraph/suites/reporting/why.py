@@ -14,7 +14,11 @@ HISTORY = "history"
 """The part of a trial that stands for all that its history depends on."""
 
 
+ITEMS = "; their digests: "
+"""Stands in the description of a history before the digests of its items; see `identity`."""
+
 _SHOWN = 6
+_NAMED = 5
 _LONG = 60
 
 
@@ -126,7 +130,9 @@ def _changes(
 
 
 def _difference(old: str, new: str) -> str:
-    """What is known of a change: values that differ, or the two descriptions."""
+    """What is known of a change: values or items that differ, or the two descriptions."""
+    if ITEMS in old and ITEMS in new:
+        return _items(*(json.loads(text.partition(ITEMS)[2]) for text in (old, new)))
     before, after = _leaves(old), _leaves(new)
     if before is None or after is None or not (len(before) > 1 or len(after) > 1):
         return f": {_cut(old)} -> {_cut(new)}" if old != new and old and new else ""
@@ -135,6 +141,17 @@ def _difference(old: str, new: str) -> str:
             for key in keys[:_SHOWN]]  # fmt: skip
     more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
     return f": {', '.join(told)}{more}" if told else ""
+
+
+def _items(old: Mapping[str, int], new: Mapping[str, int]) -> str:
+    """Which items of a history differ, by their ids."""
+    told = [f"{id} changed" for id in new if id in old and old[id] != new[id]]
+    told += [f"{id} added" for id in new if id not in old]
+    told += [f"{id} removed" for id in old if id not in new]
+    if not told:
+        return ": their order" if list(old) != list(new) else ""
+    more = f" and {len(told) - _NAMED} more" if len(told) > _NAMED else ""
+    return f": {', '.join(map(_cut, told[:_NAMED]))}{more}"
 
 
 def _leaves(text: str) -> dict[str, str] | None:
@@ -168,5 +185,5 @@ def _text(inputs: Mapping[str, str], digest: str | None) -> str:
 
 
 def _cut(text: str) -> str:
-    flat = " ".join(text.split())
+    flat = " ".join(text.partition(ITEMS)[0].split())
     return flat if len(flat) <= _LONG else f"{flat[:_LONG]}…"
