@@ -74,7 +74,8 @@ class Results:
 
     `suite` is the suite in plain form, `manifest` what the run was made from. `arms` are in the
     suite's order: name -> {architecture, overrides, model, factors, of, ablated, warnings}.
-    `datasets`: name -> {type, split, licence, provenance, mode}. `scorers`: name -> {type,
+    `datasets`: name -> {type, split, licence, provenance, mode, category_name,
+    ordered, category_names}. `scorers`: name -> {type,
     binary, judged, wrong, primary_of}, `k` where only so many results count, and where it could not
     score some trials `broke`: {count, of, note}, the note being that of the first. `planned` counts
     the trials of the plan, so that `planned - len(rows)` are missing.

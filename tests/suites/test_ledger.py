@@ -178,6 +178,7 @@ def test_what_results_say_of_a_run(tmp_path: Path) -> None:
     assert found.arms["one"]["model"] == "offline/extractive"
     assert found.datasets["talks"] == {
         "type": "Talks", "split": "generated", "licence": "", "provenance": {}, "mode": "observe",
+        "category_name": "category", "ordered": False, "category_names": {},
     }  # fmt: skip
     assert found.primary == {"talks": "contains"}
     assert found.drawings["one"].startswith("<svg")

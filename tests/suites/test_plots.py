@@ -54,6 +54,8 @@ def test_lines_join_numbers_and_never_words() -> None:
     words = plots.lines(series(2, 3), ["multi hop", "temporal", "open"], "category", "w")
     assert 'class="line"' not in words
     assert 'class="line"' in plots.lines(series(2, 3), ["0", "1", "2"], "depth", "w")
+    names = plots.lines(series(2, 3), ["1", "2", "3"], "category", "w", ordered=False)
+    assert 'class="line"' not in names
 
 
 def test_what_does_not_exist_is_not_drawn() -> None:

@@ -49,6 +49,10 @@ class Dataset:
             dataset that knows it only from the file sets it anew.
         scorers: the scorers that fit, the primary one first.
         licence: of the data.
+        category_name: what a case's category is, as `depth`.
+        ordered_categories: whether categories are a quantity, so that a plot may join them by a
+            line; numbers that are only names are none.
+        category_names: what categories that are numbers are called, by their text.
     """
 
     Options: ClassVar[type[Options]] = Options
@@ -56,6 +60,9 @@ class Dataset:
     split: str = "held out"
     scorers: ClassVar[tuple[str, ...]] = ("contains",)
     licence: ClassVar[str] = ""
+    category_name: ClassVar[str] = "category"
+    ordered_categories: ClassVar[bool] = False
+    category_names: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, options: Any) -> None:
         """Take the options; read and check the user's file, if there is one.

@@ -57,6 +57,8 @@ class FactUpdates(base.Dataset):
     """Numbered facts of which later ones replace earlier ones, asked over one or more hops."""
 
     split = "generated"
+    category_name = "hops"
+    ordered_categories = True
     scorers: ClassVar[tuple[str, ...]] = (
         "contains", "exact", "evidence_recall", "evidence_all", "window_recall",
     )  # fmt: skip

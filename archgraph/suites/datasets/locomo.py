@@ -216,6 +216,7 @@ class LoCoMoDataset(base.Dataset):
         "window_recall", "judge",
     )  # fmt: skip
     licence = PUBLISHED.licence
+    category_names: ClassVar[Mapping[str, str]] = {str(n): name for n, name in CATEGORIES.items()}
 
     class Options(files.Options):
         """Keys of `locomo`."""

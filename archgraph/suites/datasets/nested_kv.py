@@ -197,6 +197,8 @@ class NestedKVDataset(base.Dataset):
     """Nested key-value lookup: a value may be the key of another pair (MemGPT, section 3.2.2)."""
 
     split = "generated"
+    category_name = "depth"
+    ordered_categories = True
     scorers = ("contains", "exact", "evidence_recall", "evidence_all", "window_recall")
     licence = "Apache-2.0"
 

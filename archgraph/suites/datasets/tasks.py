@@ -82,6 +82,8 @@ class Tasks(base.Dataset):
     """Jobs of many steps with dependencies, set after a history that some steps need."""
 
     split = "generated"
+    category_name = "steps"
+    ordered_categories = True
     scorers: ClassVar[tuple[str, ...]] = ("task_completion", "contains", "evidence_recall")
     licence = "Apache-2.0"
 

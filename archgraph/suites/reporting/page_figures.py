@@ -67,9 +67,15 @@ def by_group(findings: found.Findings, dataset: str, axis: str) -> str:
         return ""
     called = reading.axis_name(findings, dataset, axis)
     words = f"{scorer} on {dataset} by {called}, in points, for {wording.listed(arms)}"
+    ordered = reading.is_ordered(findings, dataset, axis)
     caption = (f"{scorer} on {dataset} by {called}, in points of 100; bars are "
                f"{sheets.intervals(c.score for c in cells)}; {_sizes(cells)}.{left}")  # fmt: skip
-    return _twice(lambda width: plots.lines(series, names, called, words, width), caption)
+
+    def draw(width: int) -> str:
+        return plots.lines(series, names, called, words, width, ordered=ordered)
+
+    named = reading.names(findings, dataset, axis)
+    return _twice(draw, caption + (f" Categories: {', '.join(named)}." if named else ""))
 
 
 def _sizes(cells: Sequence[found.Cell]) -> str:

@@ -49,9 +49,10 @@ class _Frame:
 
 
 def lines(
-    series: Sequence[Series], groups: Sequence[str], axis: str, words: str, width: int = 720
-) -> str:
-    """Scores with their intervals by group; joined by lines where the groups are numbers.
+    series: Sequence[Series], groups: Sequence[str], axis: str, words: str, width: int = 720,
+    *, ordered: bool = True,
+) -> str:  # fmt: skip
+    """Scores with their intervals by group; joined by lines where the groups are a quantity.
 
     Args:
         series: the arms.
@@ -59,8 +60,9 @@ def lines(
         axis: what the groups are: depth, category, position.
         words: what the plot shows, for those who cannot see it.
         width: pixels.
+        ordered: whether groups that are numbers are a quantity, and not only names.
     """
-    ordered = all(_number(group) for group in groups) and len(groups) > 1
+    ordered = ordered and all(_number(group) for group in groups) and len(groups) > 1
     narrow = width < NARROW
     names = max((marks.wide(s.name) for s in series), default=0)
     room = 14 if narrow else min(names + 40, width * 0.3)

@@ -66,7 +66,24 @@ def axis_name(findings: found.Findings, dataset: str, axis: str) -> str:
     kind = str(about(findings, dataset).get("type", ""))
     if axis == POSITION:
         return "place of the evidence in the history"
-    return _CATEGORIES.get(kind, axis) if axis == "category" else axis
+    if axis != "category":
+        return axis
+    return str(about(findings, dataset).get("category_name") or _CATEGORIES.get(kind, axis))
+
+
+def is_ordered(findings: found.Findings, dataset: str, axis: str) -> bool:
+    """Whether the groups of an axis are a quantity, which may be joined by a line."""
+    there = about(findings, dataset)
+    return axis != "category" or bool(there.get("ordered", there.get("type") in _CATEGORIES))
+
+
+def names(findings: found.Findings, dataset: str, axis: str) -> list[str]:
+    """Groups that are numbers with what they are called: `1 multi-hop`."""
+    named = about(findings, dataset).get("category_names") or {}
+    there = unique(c.group for c in findings.cells if (c.dataset, c.axis) == (dataset, axis))
+    if axis != "category":
+        return []
+    return [str(named[group]) for group in sorted(there, key=rank) if group in named]
 
 
 POSITION = "position"

@@ -132,6 +132,8 @@ def groups(findings: found.Findings, dataset: str, axis: str) -> Sheet:
             rows.append((arm, *(wording.short(c.score) if c else wording.NOTHING for c in there)))
     notes = [f"Whole points of 100, {intervals(c.score for c in cells)}; n: cases."]
     notes += [_PLACES] if axis == reading.POSITION else []
+    if named := reading.names(findings, dataset, axis):
+        notes.append(f"Categories: {', '.join(named)}.")
     notes += sheets_notes.apart(findings, dataset, axis)
     each = "with an answer and without" if axis == reading.ANSWERS else f"each {axis}"
     title = f"{dataset}, by {reading.titled(findings, scorer)}: {each}"

@@ -86,6 +86,8 @@ def _datasets(db: Any, plan: plans.RunPlan) -> None:
         body = {
             "type": _type(dataset), "split": dataset.split, "licence": dataset.licence,
             "provenance": dict(dataset.provenance()), "mode": mode(dataset),
+            "category_name": dataset.category_name, "ordered": dataset.ordered_categories,
+            "category_names": dict(dataset.category_names),
         }  # fmt: skip
         _named(db, "dataset", name, place, body)
 
