@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import hashlib
+import html
 import json
 import re
 import zlib
@@ -13,12 +14,14 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from archgraph import errors
 from archgraph.suites import record, results
 from archgraph.suites.datasets import case as cases
+from archgraph.suites.planning import spec
 from archgraph.suites.reporting import page, page_html, page_pack, page_pool
 from tests.suites import made_findings as made
 
@@ -155,6 +158,28 @@ def test_a_doubting_reader_finds_what_is_needed() -> None:
                   "exact McNemar", "Holm", "within 5.0 points", "differ in prompt"):  # fmt: skip
         assert words in told, words
     assert told.index("a check of plumbing") < told.index("What can be claimed")
+
+
+def test_the_page_suffices_to_repeat_the_run() -> None:
+    suite = {
+        "suite": "mine", "architectures": ["memgpt"], "datasets": [{"nested_kv": {"depths": [0]}}],
+        "about": "<b>&", "faults": {"rate": 0.3, "kinds": ["timeout"], "latency": 0.5},
+        "budget": {"tokens_per_case": 900, "ingest_tokens": 50}, "max_calls": 7,
+    }  # fmt: skip
+    manifest = {**STUDY.manifest, "seeds": {"first": 3, "ingest": 2, "answer": 1, "judge": 1}}
+    whole = dataclasses.replace(STUDY, suite=suite, manifest=manifest)
+    told = page.html(whole, None)
+    block = re.search(r"<details><summary>The suite[^<]*</summary><pre>(.*?)</pre>", told, re.S)
+    assert block is not None
+    again = yaml.safe_load(html.unescape(block[1]))
+    assert again == suite
+    assert spec.SuiteSpec.model_validate(again).faults is not None
+    words = re.sub(r"<[^>]+>", " ", told)
+    for part in ("archgraph run memgpt-vs-windows.yaml", "--replay FOLDER", "run --verify RUN",
+                 "30 % of model calls go wrong on purpose, by seed: timeout; 0.5 s are added",
+                 "a question is cut at 900 tokens; feeding a history is cut at 50 tokens",
+                 "stops at 7 paid calls", "from 3 on: ingest x2, answer x1"):  # fmt: skip
+        assert part in words, part
 
 
 @pytest.mark.parametrize("findings", [made.nasty(), made.empty()])

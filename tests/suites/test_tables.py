@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -126,6 +127,65 @@ def test_a_latex_caption_says_n_interval_and_test() -> None:
     told = latex.text(STUDY)
     assert "n = 150 cases in 30 conversations" in told and r"95\% intervals" in told
     assert "exact McNemar, after Holm" in told and r"\toprule" in told
+
+
+def test_a_latex_table_says_by_itself_what_it_is_worth() -> None:
+    told = latex.text(STUDY)
+    printed = "\n".join(line for line in told.split("\n") if not line.startswith("%"))
+    floats = printed.split(r"\begin{table}")[1:]
+    assert len(floats) > 2
+    for each in floats:
+        caption = each[each.index(r"\caption{") : each.index(r"\label{")]
+        assert "an offline policy, not a language model" in caption
+        under = each[each.index(r"\end{tabular}") :]
+        assert r"\emph{Not alike:} fixed\_window and memgpt differ in prompt size" in under
+    arms = {name: {**arm, "model": "openai/gpt-4o"} for name, arm in STUDY.arms.items()}
+    real = latex.text(dataclasses.replace(STUDY, arms=arms, confounds=[], notes=[]))
+    assert "offline" not in real
+    assert "Not alike" not in real
+
+
+SUITE = {
+    "suite": "mine", "architectures": ["memgpt", {"arms/own.yaml": {"set": {"k": 3}}}],
+    "datasets": [{"jsonl": {"path": "/home/me/secret/talk.jsonl"}}], "about": "",
+    "faults": {"rate": 0.2, "kinds": ["timeout", "429"], "latency": 0.0},
+    "budget": {"tokens_per_case": 6000, "ingest_tokens": 0}, "max_cost": 2.5,
+}  # fmt: skip
+
+
+def test_markdown_ends_with_the_suite_and_its_conditions() -> None:
+    whole = dataclasses.replace(STUDY, suite=SUITE)
+    told = markdown.text(whole)
+    block = told[told.index("## Suite") :]
+    written = yaml.safe_load(block[block.index("```yaml\n") + 8 : block.rindex("```")])
+    assert written["datasets"] == [{"jsonl": {"path": "talk.jsonl"}}]
+    assert written["architectures"] == SUITE["architectures"]
+    assert "secret" not in told + plain.text(whole)
+    assert "20 % of model calls go wrong on purpose, by seed: timeout, 429" in block
+    assert "a question is cut at 6,000 tokens; the run stops at 2.50 US dollars" in block
+    assert "## Suite" not in markdown.text(STUDY)
+
+
+def test_a_fence_is_longer_than_any_in_the_suite() -> None:
+    told = markdown.text(dataclasses.replace(STUDY, suite={"about": "a ```` b"}))
+    assert "`````yaml" in told
+
+
+def test_categories_that_are_names_are_named_beside_their_numbers() -> None:
+    place = next(iter(STUDY.datasets))
+    about = {**STUDY.datasets[place], "type": "locomo", "category_names": {"1": "1 multi-hop"}}
+    cells = [
+        dataclasses.replace(c, axis="category", group="1") if c.axis not in ("all",) else c
+        for c in STUDY.cells
+    ]
+    named = dataclasses.replace(STUDY, datasets={**STUDY.datasets, place: about}, cells=cells)
+    assert "Categories: 1 multi-hop." in table.text(named)
+    assert not reading.is_ordered(named, place, "category")
+    assert reading.is_ordered(named, place, reading.POSITION)
+    depth = {**about, "ordered": True, "category_name": "hops"}
+    deep = dataclasses.replace(named, datasets={place: depth})
+    assert reading.is_ordered(deep, place, "category")
+    assert reading.axis_name(deep, place, "category") == "hops"
 
 
 def test_cells_as_csv_are_whole_and_exact() -> None:

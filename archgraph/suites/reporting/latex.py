@@ -18,13 +18,26 @@ def text(findings: found.Findings) -> str:
     """The main tables, differences and ablations; each caption says n, interval and test."""
     parts = [f"% {escaped(findings.name)}; packages: booktabs, [T1]fontenc"]
     parts += [f"% {escaped(note)}" for note in reading.notes(findings)]
+    caveat, below = _caveat(findings), tuple(findings.confounds)
     for dataset in reading.datasets(findings):
-        parts.append(table(sheets.main(findings, dataset), _about(findings, dataset)))
+        about = " ".join(filter(None, (_about(findings, dataset), caveat)))
+        parts.append(table(sheets.main(findings, dataset), about, below))
         for name in reading.unique(d.scorer for d in reading.differences(findings, dataset)):
-            parts.append(table(sheets.differences(findings, dataset, name), ""))
+            parts.append(table(sheets.differences(findings, dataset, name), caveat, below))
     if findings.ablations:
-        parts.append(table(sheets.ablations(findings), ""))
+        parts.append(table(sheets.ablations(findings), caveat, below))
     return "\n".join(parts) + "\n"
+
+
+def _caveat(findings: found.Findings) -> str:
+    """That no language model answered, which a table alone must say, too."""
+    models = [str(arm.get("model") or "") for arm in findings.arms.values()]
+    offline = [model.startswith("offline/") for model in models]
+    if not any(offline):
+        return ""
+    which = "The model is" if all(offline) else "Some arms ran on"
+    return (f"{which} an offline policy, not a language model: a ranking made with it is a check "
+            "of plumbing, not a finding.")  # fmt: skip
 
 
 def _about(findings: found.Findings, dataset: str) -> str:
@@ -36,8 +49,8 @@ def _about(findings: found.Findings, dataset: str) -> str:
     return said + (f" {missing:,} planned trials are missing." if missing else "")
 
 
-def table(sheet: sheets.Sheet, about: str) -> str:
-    """A floating table; `about` is added to its caption."""
+def table(sheet: sheets.Sheet, about: str, below: tuple[str, ...] = ()) -> str:
+    """A floating table; `about` is added to its caption, `below` stands under it."""
     form = "".join("r" if column.numeric else "l" for column in sheet.columns)
     caption = " ".join([f"{sheet.title}.", *([about] if about else []), *sheet.notes])
     rows = [_row(row) for row in sheet.rows]
@@ -46,8 +59,17 @@ def table(sheet: sheets.Sheet, about: str) -> str:
         f"  \\caption{{{escaped(caption)}}}", f"  \\label{{tab:{_label(sheet.key)}}}",
         f"  \\begin{{tabular}}{{{form}}}", r"    \toprule",
         _row([column.title for column in sheet.columns]), r"    \midrule", *rows,
-        r"    \bottomrule", r"  \end{tabular}", r"\end{table}",
+        r"    \bottomrule", r"  \end{tabular}", *_under(below), r"\end{table}",
     ])  # fmt: skip
+
+
+def _under(notes: tuple[str, ...]) -> list[str]:
+    """What differs besides what is compared, as a note of the table's width."""
+    if not notes:
+        return []
+    said = " ".join(escaped(f"{each.rstrip('.')}.") for each in notes)
+    head = r"  \par\smallskip\begin{minipage}{\linewidth}\footnotesize"
+    return [head, f"  \\emph{{Not alike:}} {said}", r"  \end{minipage}"]
 
 
 def _row(cells: list[str] | tuple[str, ...]) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from archgraph.suites import findings as found
-from archgraph.suites.reporting import reading, sheets, sheets_cost, wording
+from archgraph.suites.reporting import reading, repeating, sheets, sheets_cost, wording
 
 
 def text(findings: found.Findings) -> str:
@@ -21,7 +23,7 @@ def text(findings: found.Findings) -> str:
         parts += ["## Ablations", table(sheets.ablations(findings))]
     if findings.variances:
         parts += ["## Variance", table(sheets.variances(findings))]
-    parts += ["## Failures", _failures(findings)]
+    parts += ["## Failures", _failures(findings), *_suite(findings)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -40,6 +42,18 @@ def _dataset(findings: found.Findings, dataset: str) -> list[str]:
         parts.append(table(sheets_cost.costs(findings, dataset)))
         parts += map(table, sheets_cost.tokens(findings, dataset, whole=True))
     return parts
+
+
+def _suite(findings: found.Findings) -> list[str]:
+    """The suite, so that the run can be made again, and what it let go wrong or bounded."""
+    text = repeating.suite(findings)
+    if not text:
+        return []
+    said = [f"- {_escaped(f'{name}: {words}')}" for name, words in repeating.conditions(findings)]
+    command, _ = repeating.commands(findings)[0]
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    block = f"{fence}yaml\n{text}{fence}"
+    return ["## Suite", "\n".join(said), f"{_escaped(command)} makes the run again from:", block]
 
 
 def _failures(findings: found.Findings) -> str:

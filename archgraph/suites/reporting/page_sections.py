@@ -14,7 +14,7 @@ from archgraph.suites import findings as found
 from archgraph.suites.reporting import page_figures as figures
 from archgraph.suites.reporting import page_html as h
 from archgraph.suites.reporting import plots_marks as marks
-from archgraph.suites.reporting import reading, sheets, sheets_cost, wording
+from archgraph.suites.reporting import reading, repeating, sheets, sheets_cost, wording
 
 _ORDER = (found.A_BETTER, found.B_BETTER, found.EQUIVALENT, found.INCONCLUSIVE)
 _SIGNS = {found.A_BETTER: "▲", found.B_BETTER: "▼", found.EQUIVALENT: "=", found.INCONCLUSIVE: "?"}
@@ -105,6 +105,8 @@ def _facts(findings: found.Findings) -> Iterator[str]:
         str(a.get("model") or "?") for a in findings.arms.values())) or "none")  # fmt: skip
     judged = [name for name, s in findings.scorers.items() if s.get("judged")]
     yield fact("Judged by a model", ", ".join(judged) or "no score is")
+    for name, words in repeating.conditions(findings):
+        yield fact(name, words)
     cells = [c for c in findings.cells if c.axis == "all"]
     yield fact("Intervals", sheets.intervals(c.score for c in cells))
     tests = reading.unique(d.test for d in findings.differences)
@@ -320,11 +322,7 @@ def failures(findings: found.Findings) -> str:
 def provenance(findings: found.Findings) -> str:
     """What the run was made from, and how to make it again."""
     tree = _tree(findings.manifest) if findings.manifest else h.paragraphs(["No manifest."])
-    commands = [
-        ("archgraph run --verify RUN", "derives every number again from the rows of the run"),
-        ("archgraph report RUN --format csv", "writes the rows and cells for your own statistics"),
-        ("archgraph why TRIAL", "says what a trial's result depends on"),
-    ]
+    commands = repeating.commands(findings)
     told = str(findings.manifest.get("command") or "")
     if told:
         commands.insert(0, (told, "made this run"))
@@ -333,6 +331,9 @@ def provenance(findings: found.Findings) -> str:
         for c, words in commands
     )
     again = h.tag("h3", "To repeat it") + h.tag("dl", listed, css="commands")
+    suite = repeating.suite(findings)
+    if suite:
+        again += h.fold(f"The suite, {h.clean(findings.name)}.yaml", h.tag("pre", h.clean(suite)))
     return h.section("provenance", "Provenance", tree, again)
 
 

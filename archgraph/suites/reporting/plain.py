@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from archgraph.suites import findings as found
-from archgraph.suites.reporting import wording
+from archgraph.suites.reporting import repeating, wording
 
 FORMAT = 1
 """Rises when a field changes its meaning or goes."""
@@ -19,6 +19,7 @@ def text(findings: found.Findings) -> str:
     """Everything but the drawings (`archgraph show` draws them) and wall times."""
     whole = {"format": FORMAT, **_plain(findings)}
     del whole["drawings"]
+    whole["suite"] = repeating.without_folders(whole["suite"])
     for cost in whole["costs"]:
         del cost["times"]
     told = json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False)
