@@ -15,14 +15,13 @@ from archgraph.suites.reporting import wording
 
 def suite(findings: found.Findings) -> str:
     """The suite as a file that `archgraph run` takes; empty where the run kept none."""
-    import yaml
+    from archgraph.spec import writing
 
     if not findings.suite:
         return ""
     whole = without_folders(findings.suite)
     told = {key: value for key, value in whole.items() if value not in ("", [], {}, None)}
-    text = yaml.safe_dump(told, sort_keys=False, allow_unicode=True, width=96)
-    return wording.encodable(text)
+    return wording.encodable(writing.text(told))
 
 
 def commands(findings: found.Findings) -> list[tuple[str, str]]:
