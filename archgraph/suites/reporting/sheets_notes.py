@@ -85,12 +85,14 @@ def apart(findings: found.Findings, dataset: str, axis: str) -> list[str]:
 def _other_sizes(findings: found.Findings, dataset: str, cells: Sequence[found.Cell]) -> str:
     """The numbers of cases of scorers that apply to others than the primary one does."""
     usual = _size(cells)
-    told = []
+    by_size: dict[str, list[str]] = {}
     for scorer in reading.scorers(findings, dataset)[1:]:
         size = _size(reading.slices(findings, dataset, scorer, "all"))
         if size and size != usual:
-            told.append(f"{reading.titled(findings, scorer)} has {size}")
-    return f" ({', '.join(told)})" if told else ""
+            by_size.setdefault(size, []).append(reading.titled(findings, scorer))
+    told = [f"{wording.listed(names)} {'has' if len(names) == 1 else 'have'} {size}"
+            for size, names in by_size.items()]  # fmt: skip
+    return f" ({'; '.join(told)})" if told else ""
 
 
 def _size(cells: Sequence[found.Cell]) -> str:
