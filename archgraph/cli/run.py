@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archgraph import errors
+from archgraph import clock, errors
 from archgraph.cli import screen, suite_options
 
 if TYPE_CHECKING:
@@ -159,7 +159,11 @@ def _show_plan(
     from archgraph import comparisons
     from archgraph.suites.planning import estimate
 
+    started = clock.elapsed()
     estimated = comparisons.estimated(plan, pilot=pilot)
+    if pilot:  # aside, because it is another time on every machine
+        tried = screen.plural(estimated.measured, "trial")
+        screen.Screen(err=True).line(f"tried {tried} in {clock.elapsed() - started:.0f} s", "dim")
     if as_json:
         out.json(estimate.plain(plan, estimated))
         return
