@@ -261,9 +261,31 @@ def why(folder: Path, trial: str) -> list[str]:
 
 def verify(folder: Path) -> list[str]:
     """What in a run does not follow from its own rows and hashes; empty where all does."""
+    from archgraph.suites.running import verifying
+
+    return verifying.verify(folder)
+
+
+def digest(folder: Path) -> str:
+    """The digest of a run: over all that its report is made from, except times."""
+    from archgraph.suites.running import verifying
+
+    return verifying.digest(folder)
+
+
+def keep_report(folder: Path, text: str) -> Path:
+    """Write the page of a run into its folder, and note it in the run's manifest."""
+    place = folder / REPORT
+    place.write_text(text, encoding="utf-8")
+    note_report(folder, text)
+    return place
+
+
+def note_report(folder: Path, text: str) -> None:
+    """Let `verify` know the page that was just written into a run's folder."""
     from archgraph.suites.running import recordings
 
-    return recordings.verify(folder)
+    recordings.note_report(folder, text)
 
 
 def again(folder: Path, asked: Asked) -> tuple[Asked, Path]:

@@ -61,6 +61,8 @@ def report(run: str | None, other: str | None, form: str, **chosen: Any) -> None
 
 
 def _put(out: screen.Screen, text: str, chosen: dict[str, Any], folder: Path, form: str) -> None:
+    from archgraph import comparisons
+
     target = chosen["output"]
     if chosen["open_"]:
         target = target or str(folder / "report.html")
@@ -69,6 +71,8 @@ def _put(out: screen.Screen, text: str, chosen: dict[str, Any], folder: Path, fo
         return
     try:
         Path(target).write_text(text, encoding="utf-8")
+        if Path(target).resolve() == (folder / comparisons.REPORT).resolve():
+            comparisons.note_report(folder, text)
     except OSError as error:
         raise errors.InputError(f"cannot write {target}: {error.strerror}") from error
     screen.Screen(err=True).line(f"wrote {target}", "dim")

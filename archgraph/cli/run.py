@@ -97,8 +97,7 @@ def _run(out: screen.Screen, plan: plans.RunPlan, chosen: dict[str, Any]) -> int
     rows, shown = comparisons.read(folder)
     _show_results(out, shown, as_json=chosen["as_json"])
     if not chosen["no_report"]:
-        place = folder / comparisons.REPORT
-        place.write_text(comparisons.page(folder, rows, shown), encoding="utf-8")
+        place = comparisons.keep_report(folder, comparisons.page(folder, rows, shown))
         aside.line(f"\nreport: {place}", "dim")
     return _told(aside, end, rows, folder)
 
@@ -197,4 +196,5 @@ def _verify(out: screen.Screen, folder: Path) -> int:
     if wrong:
         raise errors.InputError(f"{folder}: {screen.plural(len(wrong), 'thing')} do not agree")
     out.line(f"{folder}: every score follows from what its trial did, and every hash agrees")
+    out.line(f"digest of this run: {comparisons.digest(folder)}")
     return 0

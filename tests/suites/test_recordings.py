@@ -10,7 +10,7 @@ import pytest
 
 from archgraph import errors
 from archgraph.suites import plan
-from archgraph.suites.running import coordinator, ledger_schema, recordings
+from archgraph.suites.running import coordinator, ledger_schema, recordings, verifying
 from tests.suites import made_plans
 
 PAID = {"one": "fake/model", "two": "fake/model"}
@@ -104,7 +104,7 @@ def test_secrets_are_in_no_file(tmp_path: Path) -> None:
 
 
 def test_a_sound_run_is_verified(recorded: Path) -> None:
-    assert recordings.verify(recorded / "run") == []
+    assert verifying.verify(recorded / "run") == []
     told = json.loads((recorded / "run" / recordings.MANIFEST).read_text())
     assert told["suite"] == {"suite": "made"} and told["table"]["rows"] == 12
 
@@ -129,7 +129,7 @@ def test_whatever_is_changed_afterwards_is_found(recorded: Path, sql: str, said:
     connection.execute(sql)
     connection.close()
     lock.release()
-    found = recordings.verify(recorded / "run")
+    found = verifying.verify(recorded / "run")
     assert found and any(said in each for each in found), found
 
 
@@ -138,18 +138,18 @@ def test_a_changed_manifest_is_found(recorded: Path) -> None:
     told = json.loads(path.read_text())
     told["table"]["sha256"] = "0" * 64
     path.write_text(json.dumps(told))
-    assert recordings.verify(recorded / "run") == [
+    assert verifying.verify(recorded / "run") == [
         f"{path}: the table's sha256 is not that of the rows"]  # fmt: skip
     with pytest.raises(errors.InputError, match="there is no run"):
-        recordings.verify(recorded / "nowhere")
+        verifying.verify(recorded / "nowhere")
 
 
 def test_a_run_may_be_recorded_into_its_own_folder(tmp_path: Path) -> None:
     model = made_plans.Counted()
     made = made_plans.plan_of(PAID)
     run(tmp_path, made, open_gateway=model.open, record=tmp_path)
-    assert recordings.verify(tmp_path) == []
+    assert verifying.verify(tmp_path) == []
     run(tmp_path, made, open_gateway=made_plans.unreachable)
     recording = tmp_path / recordings.RECORDING
     recording.write_bytes(recording.read_bytes()[:-2])
-    assert "was changed since" in recordings.verify(tmp_path)[0]
+    assert "was changed since" in verifying.verify(tmp_path)[0]

@@ -15,7 +15,7 @@ import pytest
 
 from archgraph import errors
 from archgraph.suites import plan
-from archgraph.suites.running import coordinator, progress, recordings
+from archgraph.suites.running import coordinator, progress, verifying
 from archgraph.suites.running import ledger as ledgers
 from tests.suites import made_plans
 
@@ -202,7 +202,7 @@ def test_broken_trials_stay_unless_they_are_to_be_done_again(tmp_path: Path) -> 
     assert coordinator.run(made, tmp_path, HERE).executed == 0
     end = coordinator.run(made, tmp_path, dataclasses.replace(HERE, retry_failed=True))
     assert (end.executed, end.broken) == (6, 0)
-    assert recordings.verify(tmp_path) == []
+    assert verifying.verify(tmp_path) == []
 
 
 def test_two_coordinators_in_one_folder(tmp_path: Path) -> None:

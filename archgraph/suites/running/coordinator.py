@@ -26,6 +26,7 @@ from archgraph.suites.running import (
     probing,
     progress,
     recordings,
+    sealing,
     wire,
     worker,
 )  # fmt: skip
@@ -101,6 +102,8 @@ def run(plan: plans.RunPlan, folder: str | Path, options: Options | None = None)
     with ledgers.Ledger.open(folder) as ledger:
         ledger.begin(plan)
         todo = set(ledger.open_trials(bad=chosen.retry_failed))
+        if todo:
+            ledger.note(**{sealing.NOTE: ""})  # until this session ends in order
         ingested = ledger.ingested() if todo else {}
         if replay is not None:
             replay.place = ledger.place
@@ -247,11 +250,10 @@ def _ended(
     reason = "" if state == COMPLETE else table.stopped or f"{planned - done} trials are left"
     ledger.note(state=state, stopped=reason)
     notes = list(session.broker.notes)
-    manifest = ledger.folder / recordings.MANIFEST
-    if table.tally.commits or not manifest.is_file():
-        recordings.write_manifest(ledger.results(), ledger.folder)
     if options.record is not None:
         recordings.write(ledger, options.record)
+    if not recordings.is_sealed(ledger):
+        recordings.seal(ledger)
     if replay is not None and state == COMPLETE:
         notes += [told for told in [replay.differs(ledger.results())] if told]
     return RunEnd(

@@ -36,6 +36,11 @@ def joined(body: bytes, text: Callable[[bytes], str]) -> Any:
     return _with(json.loads(zlib.decompress(body)), text)
 
 
+def key(text: str) -> bytes:
+    """The hash that a long text is kept by."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
 def squeezed(text: str) -> bytes:
     """A text as the ledger keeps it."""
     return zlib.compress(text.encode("utf-8", "surrogatepass"), 1)
@@ -88,9 +93,9 @@ def _without(value: Any, texts: dict[bytes, str]) -> Any:
     if isinstance(value, str):
         if len(value) < LONG and not value.startswith(_MARK):
             return value
-        key = hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        texts[key] = value
-        return _MARK + key.hex()
+        hashed = key(value)
+        texts[hashed] = value
+        return _MARK + hashed.hex()
     if isinstance(value, Mapping):
         return {str(name): _without(each, texts) for name, each in value.items()}
     if isinstance(value, list | tuple):

@@ -16,7 +16,7 @@ from archgraph import errors
 from archgraph.suites import plan as plans
 from archgraph.suites import results as rows_of
 from archgraph.suites.datasets import case as cases
-from archgraph.suites.running import packing, rows, shares
+from archgraph.suites.running import packing, rows, sealing, shares
 
 _KEPT = 8
 """Conversations that are kept in memory."""
@@ -48,11 +48,12 @@ def results(db: Any) -> rows_of.Results:
 
 
 def _manifest(db: Any, meta: dict[str, str]) -> dict[str, Any]:
-    """The plan's manifest, with the tests of the scorers that it has."""
+    """The plan's manifest, with the tests of the scorers that it has, and the run's digest."""
     found: dict[str, Any] = json.loads(meta.get("manifest", "{}"))
     probes = json.loads(meta.get("probes", "{}"))
     present = {name: probes[name] for name in _bodies(db, "scorer") if name in probes}
-    return {**found, "probes": present} if present else found
+    sealed = {"digest": meta[sealing.NOTE]} if meta.get(sealing.NOTE) else {}
+    return {**found, **({"probes": present} if present else {}), **sealed}
 
 
 def _scorers(db: Any, found: list[rows_of.Row]) -> dict[str, Any]:

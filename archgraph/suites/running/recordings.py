@@ -2,11 +2,12 @@
 
 `write` puts `recording.jsonl` and `manifest.json` into a folder, and `embeddings.jsonl` where
 embeddings were bought; two equal runs write equal files.
-`Recorded` answers from such a folder. `verify` derives a run's table anew from what it kept.
+`Recorded` answers from such a folder. `seal` writes a run's own manifest, which `verifying` checks.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,20 +19,20 @@ from archgraph import errors
 from archgraph.llm import base as llm
 from archgraph.llm import recording
 from archgraph.messages import Completion
-from archgraph.suites import record, results
+from archgraph.suites import results
 from archgraph.suites.running import ledger as ledgers
+from archgraph.suites.running import ledger_schema, sealing
 from archgraph.suites.running import recorded_vectors as vectors
-from archgraph.suites.running import rows, shares
-from archgraph.suites.scoring import run as scoring
 
 RECORDING = "recording.jsonl"
 MANIFEST = "manifest.json"
+REPORT = "report.html"
 
 _FILES = {"recording": RECORDING, "embeddings": vectors.FILE}
 """The files of a recording, by what a manifest calls them."""
 
-_SHOWN = 20
-"""Mismatches of one kind that `verify` tells before it only counts them."""
+FILES = {**_FILES, "report": REPORT}
+"""All files that a run's manifest has the SHA-256 of."""
 
 
 class Recorded:
@@ -48,7 +49,7 @@ class Recorded:
         self.folder = Path(folder)
         self._path = self.folder / RECORDING
         self._rows = _read(self._path)
-        wrong = list(_changed(self.folder))
+        wrong = list(changed(self.folder))
         if wrong:
             raise errors.InputError("\n".join(wrong))
         self._found: dict[str, Completion] = {}
@@ -84,7 +85,7 @@ class Recorded:
 
     def differs(self, found: results.Results) -> str:
         """Why a run's table is not the recorded one; empty if it is."""
-        told = _manifest(self.folder).get("table", {})
+        told = told_in(self.folder).get("table", {})
         if not told or told.get("sha256") == table_digest(found.rows):
             return ""
         return (
@@ -109,9 +110,11 @@ def write(ledger: ledgers.Ledger, folder: str | Path) -> None:
     try:
         place.mkdir(parents=True, exist_ok=True)
         told = {"recording": _written(place / RECORDING, lines)}
+        page = told_in(place).get("report")
         (place / vectors.FILE).unlink(missing_ok=True)
         if embedded:
             told["embeddings"] = _written(place / vectors.FILE, embedded)
+        told |= {"report": page} if page else {}
         _put(place / MANIFEST, _plain({**manifest(found), **told}))
     except OSError as error:
         raise errors.InputError(f"cannot write to {place}: {error.strerror}") from error
@@ -119,20 +122,58 @@ def write(ledger: ledgers.Ledger, folder: str | Path) -> None:
 
 def manifest(found: results.Results) -> dict[str, Any]:
     """What a run was made from, and the digest of its table."""
-    return {
+    table = {"sha256": table_digest(found.rows), "rows": len(found.rows)}
+    return {**copies(found), "table": table}
+
+
+def copies(found: results.Results) -> dict[str, Any]:
+    """What a manifest repeats in plain words from the ledger, as it is read from JSON."""
+    told = {
         "archgraph": metadata.version("archgraph"),
         "name": found.name,
         "suite": found.suite,
-        "manifest": found.manifest,
+        "manifest": {name: each for name, each in found.manifest.items() if name != "digest"},
         "planned": found.planned,
-        "table": {"sha256": table_digest(found.rows), "rows": len(found.rows)},
     }
+    plain: dict[str, Any] = json.loads(_plain(told))
+    return plain
 
 
-def write_manifest(found: results.Results, folder: Path) -> None:
-    """Write a run's own manifest beside its ledger; a recording's part of it is kept."""
-    kept = {name: each for name, each in _manifest(folder).items() if name in _FILES}
-    _put(folder / MANIFEST, _plain({**manifest(found), **kept}))
+def seal(ledger: ledgers.Ledger) -> None:
+    """Write a run's own manifest beside its ledger, with digests over all that the ledger holds.
+
+    What the manifest says of a recording and of a page is kept.
+    """
+    found = ledger.results()
+    with contextlib.closing(ledger_schema.read(ledger.folder)) as db:
+        sections = sealing.sections(found, db)
+    digest = sealing.digest(sections)
+    kept = {name: each for name, each in told_in(ledger.folder).items()
+            if name in FILES}  # fmt: skip
+    told = {**manifest(found), "digest": digest, "sections": sections}
+    _put(ledger.folder / MANIFEST, _plain({**told, **kept}))
+    ledger.note(**{sealing.NOTE: digest})
+
+
+def is_sealed(ledger: ledgers.Ledger) -> bool:
+    """Whether a session that did nothing can leave the manifest as it is."""
+    told = told_in(ledger.folder)
+    if not told.get("digest") or told["digest"] != ledger.meta(sealing.NOTE):
+        return False
+    found = ledger.results()
+    with contextlib.closing(ledger_schema.read(ledger.folder)) as db:
+        sections = sealing.planned(found, db)
+    return {**told["sections"], **sections} == told["sections"] and all(
+        told.get(name) == each for name, each in copies(found).items()
+    )
+
+
+def note_report(folder: Path, text: str) -> None:
+    """Let a run's manifest know the page that was just written beside it."""
+    told = told_in(folder)
+    if told:
+        data = text.encode("utf-8", "surrogatepass")
+        _put(folder / MANIFEST, _plain({**told, "report": {"sha256": _sha(data)}}))
 
 
 def table_digest(found: Sequence[results.Row]) -> str:
@@ -153,81 +194,35 @@ def table_digest(found: Sequence[results.Row]) -> str:
     return _sha("\n".join(lines).encode())
 
 
-def verify(folder: str | Path) -> list[str]:
-    """Derive a run's table anew from what it kept; every mismatch is told.
+def changed(folder: Path, files: Mapping[str, str] = _FILES) -> Iterator[str]:
+    """The files beside a manifest that are not those it was written for."""
+    for name, file in files.items():
+        path = folder / file
+        told = told_in(folder).get(name, {})
+        if told and path.is_file() and told.get("sha256") != _sha(path.read_bytes()):
+            yield f"{path}: its sha256 is not the one in {MANIFEST}; it was changed since"
 
-    All metrics, and the scores of every scorer that asks no judge, are computed again from the
-    kept outcomes; the digests in the manifest are computed again from table and recording.
+
+def told_in(folder: Path) -> dict[str, Any]:
+    """What the manifest in a folder says; empty if there is none.
 
     Raises:
-        InputError: there is no run in the folder.
+        InputError: it is not a manifest.
     """
-    place = Path(folder)
-    wrong = list(_changed(place))
-    with ledgers.Ledger.open(place, readonly=True) as ledger:
-        found = ledger.results()
-        told = _manifest(place).get("table", {})
-        if told and told.get("sha256") != table_digest(found.rows):
-            wrong.append(f"{place / MANIFEST}: the table's sha256 is not that of the rows")
-        mismatches = list(_mismatches(ledger, found))
-    wrong += mismatches[:_SHOWN]
-    if len(mismatches) > _SHOWN:
-        wrong.append(f"and {len(mismatches) - _SHOWN} more rows")
-    return wrong
-
-
-def _mismatches(ledger: ledgers.Ledger, found: results.Results) -> Iterator[str]:
-    scorers = [(each, made) for each, made in scoring.made(ledger.scorer_plans())
-               if not made.judged]  # fmt: skip
-    for row in found.rows:
-        place = f"{row.arm}/{row.dataset}/{row.case} ({row.trial[:12]})"
-        primary = row.scores.get(found.primary.get(row.dataset, ""))
-        try:
-            outcome = record.outcome(ledger.outcome(row.trial), ledger.case(row.trial))
-        except Exception as error:  # a damaged row may break anywhere; the others are still told
-            yield f"{place}: what it kept cannot be read: {errors.inside(error)}"
-            continue
-        yield from _row_mismatches(place, row, outcome, scorers)
-        again = rows.judged(rows.losses(rows.packed(rows.numbers(outcome), [])), primary)
-        if dict(row.losses) != again:
-            yield f"{place}: losses are {dict(row.losses)}, derived {again}"
-
-
-def _row_mismatches(
-    place: str, row: results.Row, outcome: record.Outcome, scorers: scoring.Scorers
-) -> Iterator[str]:
-    if (outcome.status, outcome.reason) != (row.status, row.reason):
-        yield f"{place}: status is {row.status!r} ({row.reason}), kept {outcome.status!r}"
-    again = rows.packed(rows.numbers(outcome), [])
-    for name, value in rows.Metrics(again).items():
-        if name != "paid" and value != row.metrics.get(name):
-            kept = row.metrics.get(name, rows.NOTHING)
-            yield f"{place}: {name} is {kept:g}, derived {value:g}"
-    taken = shares.read(shares.shares(outcome))
-    for what, had, found in zip(("threads", "stores"), (row.by_thread, row.by_store), taken,
-                                strict=True):  # fmt: skip
-        if dict(had) != dict(found):
-            yield f"{place}: {what} took {dict(had)}, derived {dict(found)}"
-    for name, score in scoring.score_all(outcome, row.dataset, scorers, _nobody).items():
-        derived = None if score is None else score.counted
-        if row.scores.get(name) != derived:
-            yield f"{place}: {name} is {row.scores.get(name)}, derived {derived}"
-
-
-def _nobody(system: str, question: str) -> str:
-    raise errors.InputError("a scorer that is not judged asked a judge")
+    path = folder / MANIFEST
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise errors.InputError(f"{path} is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise errors.InputError(f"{path} is not a manifest")
+    return found
 
 
 def _purchase(row: Mapping[str, Any]) -> str:
     return _sha(f"{row['key']}/{row['scope']}/{row['ordinal']}".encode())
-
-
-def _changed(folder: Path) -> Iterator[str]:
-    for name, file in _FILES.items():
-        path = folder / file
-        told = _manifest(folder).get(name, {})
-        if told and path.is_file() and told.get("sha256") != _sha(path.read_bytes()):
-            yield f"{path}: its sha256 is not the one in {MANIFEST}; it was changed since"
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
@@ -245,17 +240,6 @@ def _read(path: Path) -> list[dict[str, Any]]:
                 f"{path}:{number}: not a row of a recorded run: {error}"
             ) from error
         found.append(row)
-    return found
-
-
-def _manifest(folder: Path) -> dict[str, Any]:
-    path = folder / MANIFEST
-    if not path.is_file():
-        return {}
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise errors.InputError(f"{path} is not JSON: {error}") from error
     return found
 
 
