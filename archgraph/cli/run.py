@@ -194,7 +194,8 @@ def _verify(out: screen.Screen, folder: Path) -> int:
     for line in wrong:
         out.line(line, "bad")
     if wrong:
-        raise errors.InputError(f"{folder}: {screen.plural(len(wrong), 'thing')} do not agree")
+        said = "1 thing does" if len(wrong) == 1 else f"{len(wrong):,} things do"
+        raise errors.InputError(f"{folder}: {said} not agree")
     out.line(f"{folder}: every score follows from what its trial did, and every hash agrees")
     out.line(f"digest of this run: {comparisons.digest(folder)}")
     return 0
