@@ -76,5 +76,5 @@ def test_no_folder_of_this_machine_is_in_what_is_shown(
         for folder in {str(tmp_path), str(ROOT), str(Path.home())} - {"/"}:
             at = text.find(folder + "/")
             assert at < 0, f"{what}: …{text[max(0, at - 80) : at + 80]}…"
-    again = comparisons.planned(comparisons.again(run, comparisons.Asked(())))
+    again = comparisons.planned(comparisons.again(run, comparisons.Asked(()))[0])
     assert {each.id for each in again.trials} == {each.id for each in made.trials}
