@@ -187,7 +187,7 @@ def test_passing_trouble_is_tried_again_to_the_bound(
 
 def test_a_provider_that_asks_to_wait_is_left_alone_by_everybody(kept: ledger.Ledger) -> None:
     """After a 429 of one caller, another caller of that provider waits; other providers do not."""
-    model = Model(fail=lambda n: errors.GatewayFault("429", retry_after=0.4) if n == 0 else None)
+    model = Model(fail=lambda n: errors.GatewayFault("429", retry_after=1.5) if n == 0 else None)
     buyer = of(kept, model)
     ended: dict[str, float] = {}
 
@@ -203,7 +203,7 @@ def test_a_provider_that_asks_to_wait_is_left_alone_by_everybody(kept: ledger.Le
         pass
     together(2, lambda number: buy(*[("second", "fake/other"), ("third", "else/m")][number]))
     first.join(10)
-    assert ended["third"] - began < 0.4 <= ended["second"] - began
+    assert ended["third"] - began < 1.5 <= ended["second"] - began
     assert ended["first"] - began >= 0.4
 
 
