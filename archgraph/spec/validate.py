@@ -20,7 +20,8 @@ from archgraph import errors, registry
 from archgraph.spec import architecture, complaints, merge, tree
 
 TOP_KEYS = (
-    "archgraph", "name", "about", "params", "extends", "embedder", "feed", "stores", "tools", "threads",
+    "archgraph", "name", "about", "params", "extends", "embedder", "feed", "stores", "tools",
+    "threads",
 )  # fmt: skip
 _Kind = TypeVar("_Kind", bound=pydantic.BaseModel)
 _ROUNDS = 8  # of repair: each takes out, or reads as it was meant, what the one before has found
