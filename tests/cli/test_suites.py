@@ -85,7 +85,15 @@ def test_a_run_that_was_killed_goes_on_to_the_same_table(folder: Path, here: Pat
 
 def test_a_run_is_verified_and_a_forged_score_is_found(here: Path) -> None:
     commands.invoke("run", *ARMS[1:], *TINY, "--out", "r", "--workers", "0", "-q")
-    assert "every score follows" in commands.invoke("run", "--verify", "r").stdout
+    said = commands.invoke("run", "--verify", "r").stdout
+    assert "every score follows" in said
+    digest = said.split("digest of this run: ")[1].strip()
+    assert (
+        digest in Path("r/manifest.json").read_text()
+        and digest in Path("r/report.html").read_text()
+    )
+    commands.invoke("report", "r", "--format", "html", "--details", "none", "-o", "r/report.html")
+    commands.invoke("run", "--verify", "r")  # a page that was written since is no forgery
     from archgraph.storage import driver
 
     connection = driver.driver().module.connect("r/run.db")

@@ -15,6 +15,7 @@ import pytest
 
 from archgraph import comparisons
 from archgraph.suites import plan
+from archgraph.suites.reporting import markdown
 from archgraph.suites.running import coordinator, ledger_schema, packing, recordings, verifying
 from tests.suites import made_plans
 
@@ -145,6 +146,7 @@ FORGED_MANIFEST: dict[str, tuple[Callable[[Any], Any], str]] = {
     "digest": (lambda told: told.update(digest="f"), "the run's digest is f"),
     "a section": (lambda told: told["sections"].update(rows="f"), "digest of the rows"),
     "no sections": (lambda told: told.pop("sections"), "it has no digests"),
+    "no page": (lambda told: told.pop("report"), "has no sha256 of it"),
     "no table": (lambda told: told.pop("table"), "table's sha256"),
 }  # fmt: skip
 
@@ -228,4 +230,6 @@ def test_a_replay_and_any_number_of_workers_have_the_digest_of_the_run(tmp_path:
 def test_the_digest_is_shown_where_a_run_is_told_of(folder: Path) -> None:
     rows, shown = comparisons.read(folder)
     assert rows.manifest["digest"] == verifying.digest(folder)
-    assert verifying.digest(folder) in comparisons.page(folder, rows, shown, "none")
+    digest = verifying.digest(folder)
+    assert len(digest) == 64 and digest in comparisons.page(folder, rows, shown, "none")
+    assert f"Digest of this run: `{digest}`" in markdown.text(shown)

@@ -24,6 +24,8 @@ def text(findings: found.Findings) -> str:
     if findings.variances:
         parts += ["## Variance", table(sheets.variances(findings))]
     parts += ["## Failures", _failures(findings), *_suite(findings)]
+    if findings.manifest.get("digest"):
+        parts.append(f"Digest of this run: `{findings.manifest['digest']}`.")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -74,6 +74,9 @@ def _copies(place: Path, told: Mapping[str, Any], found: results.Results) -> Ite
     if not told:
         yield f"{path}: there is none; `archgraph run --resume {place}` writes it"
         return
+    for name, file in recordings.FILES.items():
+        if name not in told and (place / file).is_file():
+            yield f"{place / file}: {recordings.MANIFEST} has no sha256 of it"
     table = told.get("table", {})
     if table.get("sha256") != recordings.table_digest(found.rows):
         yield f"{path}: the table's sha256 is not that of the rows"
@@ -98,8 +101,8 @@ def _sealed(place: Path, told: Mapping[str, Any], found: results.Results, db: An
     """The digests of the manifest against the whole ledger."""
     path, sealed = place / recordings.MANIFEST, found.manifest.get("digest", "")
     if not sealed:
-        yield (f"{place / ledger_schema.FILE}: its last session did not end in order, so no digest "
-               f"covers it; `archgraph run --resume {place}` goes on")  # fmt: skip
+        yield (f"{place / ledger_schema.FILE}: its last session did not end in order, or goes on "
+               f"still, so no digest covers it; `archgraph run --resume {place}` goes on")  # fmt: skip
         return
     sections = told.get("sections")
     if not isinstance(sections, dict):
