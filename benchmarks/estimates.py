@@ -59,7 +59,7 @@ def suites(folder: Path, locomo: str | None) -> Iterator[tuple[str, dict[str, An
     yield "nested_kv, answer seeds 3", {"datasets": [PAIRS], "seeds": {"answer": 3}}
     yield "fact_updates", {"datasets": ["fact_updates"]}
     yield "tasks", {"datasets": ["tasks"], "architectures": ["memgpt", "react"]}
-    small = {**CHATS["persona_chat"], "chats": 2, "sessions": 2}
+    small = {**CHATS["persona_chat"], "chats": 2, "sessions": 3}
     talk = {"datasets": [{"persona_chat": small}], "mode": "converse"}
     yield "persona_chat, converse", talk
     yield "persona_chat, converse, faults 0.3, repeats 2", {

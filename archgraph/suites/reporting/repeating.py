@@ -12,6 +12,9 @@ from typing import Any
 from archgraph.suites import findings as found
 from archgraph.suites.reporting import wording
 
+_FIRST = ("suite", "about", "question", "architectures", "models", "datasets")
+"""The keys that a suite begins with."""
+
 
 def suite(findings: found.Findings) -> str:
     """The suite as a file that `archgraph run` takes; empty where the run kept none."""
@@ -20,6 +23,7 @@ def suite(findings: found.Findings) -> str:
     if not findings.suite:
         return ""
     whole = without_folders(findings.suite)
+    whole = {key: whole[key] for key in (*filter(whole.__contains__, _FIRST), *whole)}
     told = {key: value for key, value in whole.items() if value not in ("", [], {}, None)}
     return wording.encodable(writing.text(told))
 
