@@ -160,9 +160,10 @@ def _show_plan(
 
     started = clock.elapsed()
     estimated = comparisons.estimated(plan, pilot=pilot)
-    if pilot:  # aside, because it is another time on every machine
+    aside = screen.Screen(err=True)
+    if pilot and aside.terminal:  # it is another time on every machine
         tried = screen.plural(estimated.measured, "trial")
-        screen.Screen(err=True).line(f"tried {tried} in {clock.elapsed() - started:.0f} s", "dim")
+        aside.line(f"tried {tried} in {clock.elapsed() - started:.0f} s", "dim")
     if as_json:
         out.json(estimate.plain(plan, estimated))
         return
