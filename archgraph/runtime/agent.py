@@ -168,6 +168,15 @@ class Agent:
         """Finish what a killed process left undone of its turn."""
         self._scheduler.wait_for_turn()
 
+    def settle(self) -> None:
+        """Evict now what resting foreground threads would have to evict before their next step.
+
+        Summaries are made as always. An agent that is settled before it is forked for many
+        questions pays for that once; no warning is given, and messages yet to come are not known.
+        """
+        self._scheduler.wait_for_turn()
+        self._scheduler.settle()
+
     def window(self, step_id: int) -> dict[str, Any]:
         """The exact request of a recorded step: model, tools, messages and settings."""
         rows = journal.steps(self.db, "id = ?", (step_id,))

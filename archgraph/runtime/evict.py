@@ -51,14 +51,20 @@ def need(
     thread: plans.ThreadPlan,
     state: tick.ThreadState,
     window: context.Window,
+    *,
+    warns: bool = True,
+    left: str = "",
 ) -> Need:
-    """Measure the prompt about to be sent against the thresholds of the queues it shows."""
+    """Measure the prompt about to be sent against the thresholds of the queues it shows.
+
+    Without `warns` no warning is due. The queue `left` is over its threshold in any case.
+    """
     limit = thread.context_window - thread.max_tokens
     for name in w.renderer.shown_queues(thread):
         shown = cast(queue.Queue, w.stores[name])
         at = shown.options.evict_at
         line = limit if at == 1.0 else min(limit, tokens_of(at, thread))
-        if window.whole > line and thread.overflow != "fail":
+        if (window.whole > line or name == left) and thread.overflow != "fail":
             messages = shown.window(w.renderer.view(thread, state))
             victims = _victims(shown, messages, window, limit)
             victims = _sparing(victims, state.upto.get(tick.RUN_START, 0), window.whole - line)
@@ -66,7 +72,7 @@ def need(
                 return Need(queue=name, victims=tuple(victims))
         warn = shown.options.warn_at
         armed = f"pressure:{name}" not in state.disarmed
-        if warn is not None and armed and window.tokens >= tokens_of(warn, thread):
+        if warns and warn is not None and armed and window.tokens >= tokens_of(warn, thread):
             return Need(warn=name)
     if window.tokens > limit:
         text = (
@@ -135,12 +141,19 @@ def summarise(
     return Summary(rows, id, completion.text)
 
 
-def resume(w: world.World, thread: plans.ThreadPlan, state: tick.ThreadState) -> Summary | None:
-    """An eviction of this run that was interrupted after its summary was recorded."""
-    row = journal.open_step(w.db, thread.name, state.run, "evict")
+def resume(w: world.World, thread: plans.ThreadPlan) -> Summary | None:
+    """An eviction that was interrupted after its summary was recorded, within a run or before."""
+    row = journal.open_step(w.db, thread.name, None, "evict")
     if row is None or row.reply is None:
         return None
     return Summary(row.window, row.id, str(row.reply.get("text", "")))
+
+
+def queue_of(w: world.World, thread: plans.ThreadPlan, rows: Sequence[int]) -> str:
+    """The queue in the thread's window over the log that holds these rows."""
+    store = w.db.value("SELECT store FROM record WHERE seq = ?", (rows[0],))
+    queues = w.renderer.shown_queues(thread)
+    return next(name for name in queues if w.plan.stores[name].options["over"] == store)
 
 
 def apply(
@@ -161,7 +174,7 @@ def apply(
     if rule != "drop" and text:
         target = cast(block.Block, w.stores[rule.summarize])
         target.put(_fitting(text, target, w.count))
-    shown.evict(w.renderer.view(thread, state), max(rows))
+    shown.evict(w.renderer.view(thread, state), max(*rows, shown.after))  # it may be shared
     if not summary.failed:
         journal.close_step(w.db, id, "done")
     journal.add_event(w.db, f"{name}.evicted", {"messages": len(rows), "summarised": bool(text)})

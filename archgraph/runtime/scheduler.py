@@ -14,7 +14,7 @@ from typing import Any
 
 from archgraph import clock, errors, prompts
 from archgraph.graph import plan as plans
-from archgraph.runtime import commit, evict, pipeline, reduce, step, tick, world
+from archgraph.runtime import commit, evict, pipeline, reduce, settling, step, tick, world
 from archgraph.runtime.tick import AgentState, Tick
 from archgraph.storage import database, journal
 from archgraph.stores import log
@@ -23,9 +23,6 @@ _PENDING = (
     "SELECT kind, thread, due, background, turn, payload, seq FROM tick "
     "WHERE died IS NULL AND due <= ? {} ORDER BY background, due, seq LIMIT 1"
 )
-_NOT_THE_RUNS = (errors.RecordingMissing, errors.EmbedderMismatch, errors.AgentFileError,
-                 errors.MachineError)  # fmt: skip
-"""Trouble of the machine or the file while a window is made: the step is left to be done."""
 _NO_TIMERS = " AND kind != 'timer'"
 
 
@@ -119,6 +116,15 @@ class Scheduler:
                 self.w.stores[name].start()
             self._reduce(Tick(tick.OPENED, payload={"first": True}))
 
+    def settle(self) -> None:
+        """Evict, outside of any turn, what resting threads would evict before their next step."""
+        for event in [Tick(tick.STEP, name) for name in settling.resting(self.w, self.state)]:
+            self._finish_eviction(event)
+            left = ""
+            while (made := settling.eviction(self.w, self.state, event, left)) is not None:
+                self._evict(event, made.queue, made.summary)
+                left = made.queue if made.partly else ""
+
     def commit(self) -> commit.Commit:
         """A transaction whose failure leaves no trace in memory either."""
         return commit.Commit(self)
@@ -157,7 +163,7 @@ class Scheduler:
             except errors.GatewayError as error:
                 self._fail(event, step.text_of(error))
                 return
-            except _NOT_THE_RUNS:
+            except step.NOT_THE_RUNS:
                 raise
             except Exception as error:  # a plugin's bug or a template's ends the run, not the agent
                 self._fail(event, f"its window cannot be made: {errors.inside(error)}")
@@ -198,7 +204,7 @@ class Scheduler:
                 self._reduce(Tick(tick.PIPED, thread.name, payload=dataclasses.asdict(done)))
         except (errors.GatewayError, errors.ToolError, errors.TemplateError) as error:
             self._fail(event, step.text_of(error))
-        except _NOT_THE_RUNS:
+        except step.NOT_THE_RUNS:
             raise
         except Exception as error:  # a plugin's bug ends the run, not the agent
             if w.db.in_transaction:
@@ -214,11 +220,9 @@ class Scheduler:
         """
         w, thread = self.w, self.w.plan.threads[event.thread]
         if thread.name in self._half_done:
-            interrupted = evict.resume(w, thread, self.state.threads[thread.name])
-            if interrupted is not None:
-                self._evict(event, self._queue_of(thread, interrupted.rows), interrupted)
-                if self._replaced(event):
-                    return None
+            self._finish_eviction(event)
+            if self._replaced(event):
+                return None
         while True:
             started = clock.elapsed()
             state = self.state.threads[thread.name]
@@ -243,6 +247,12 @@ class Scheduler:
     def _replaced(self, event: Tick) -> bool:
         return self.w.db.value("SELECT died FROM tick WHERE seq = ?", (event.seq,)) is not None
 
+    def _finish_eviction(self, event: Tick) -> None:
+        w, thread = self.w, self.w.plan.threads[event.thread]
+        interrupted = evict.resume(w, thread)
+        if interrupted is not None:
+            self._evict(event, evict.queue_of(w, thread, interrupted.rows), interrupted)
+
     def _evict(self, event: Tick, name: str, summary: evict.Summary) -> None:
         w, thread = self.w, self.w.plan.threads[event.thread]
         self._half_done.add(thread.name)
@@ -253,12 +263,6 @@ class Scheduler:
             self._reduce_all(self._caused())
         self._half_done.discard(thread.name)
         w.notify("evict", thread.name, f"{len(summary.rows)} messages left {name}", queue=name)
-
-    def _queue_of(self, thread: plans.ThreadPlan, rows: Any) -> str:
-        """The queue in the thread's window over the log that holds these rows."""
-        store = self.w.db.value("SELECT store FROM record WHERE seq = ?", (rows[0],))
-        queues = self.w.renderer.shown_queues(thread)
-        return next(name for name in queues if self.w.plan.stores[name].options["over"] == store)
 
     def _warn(self, event: Tick, name: str, tokens: int) -> None:
         with self.commit():

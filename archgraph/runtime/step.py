@@ -20,6 +20,10 @@ from archgraph.runtime import calls, context, fitting, heartbeat, tick, world
 from archgraph.storage import database, journal
 from archgraph.stores import log
 
+NOT_THE_RUNS = (errors.RecordingMissing, errors.EmbedderMismatch, errors.AgentFileError,
+                 errors.MachineError)  # fmt: skip
+"""Trouble of the machine or the file while a window is made: the step is left to be done."""
+
 
 @dataclass(frozen=True, slots=True)
 class Replied:

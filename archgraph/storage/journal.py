@@ -189,9 +189,9 @@ def write_timings(db: database.Database) -> None:
     db.timings.clear()
 
 
-def open_step(db: database.Database, thread: str, run: int, kind: str) -> StepRow | None:
-    """A step of that run whose reply is recorded but whose calls are not yet applied."""
-    where = "thread = ? AND run = ? AND kind = ? AND status = 'replied'"
+def open_step(db: database.Database, thread: str, run: int | None, kind: str) -> StepRow | None:
+    """A step of that run (of any, if None) whose reply is recorded and not yet applied."""
+    where = "thread = ? AND run = coalesce(?, run) AND kind = ? AND status = 'replied'"
     found = steps(db, where, (thread, run, kind))
     return found[-1] if found else None
 

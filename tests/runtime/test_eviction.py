@@ -289,6 +289,191 @@ def test_a_death_between_the_summary_and_the_eviction_asks_for_no_second_summary
     assert database.dump(opened.db) == database.dump(other.db)
 
 
+# Settling: room is made before a step needs it
+
+
+def overheard(count: int, gateway: Any, path: Any = ":memory:", **changes: Any) -> agents.Agent:
+    """An agent that has overheard so many messages and answered none."""
+    agent = helpers.opened(made(**changes), gateway, path)
+    for n in range(count):
+        agent.observe(f"{n} {LINE}")
+    return agent
+
+
+@pytest.mark.parametrize("count", [11, 14, 45])
+def test_a_settled_agent_evicts_nothing_before_its_next_step(count: int) -> None:
+    gateway = Talker()
+    agent = overheard(count, gateway)
+    agent.settle()
+    rows = journal.steps(agent.db)
+    assert [(row.kind, row.status, row.turn) for row in rows] == [("evict", "done", None)] * len(
+        rows
+    )
+    assert rows and len(rows) == gateway.summaries == len(events(agent, "window.evicted"))
+    assert not events(agent, "window.pressure") and not gateway.steps
+    agent.send("and now?")
+    assert [row.kind for row in journal.steps(agent.db, "id > ?", (rows[-1].id,))] == ["step"]
+    assert f"summary {len(rows)}" in helpers.system(gateway.steps[0])
+    assert f"{count - 1} {LINE}" in helpers.sent(gateway.steps[0])
+
+
+def test_settling_leaves_the_room_that_evict_to_gives() -> None:
+    """Although one summary cannot be of all that goes, and the window fits before that."""
+    gateway = Talker()
+    agent = overheard(14, gateway)
+    agent.settle()
+    assert gateway.summaries == 2
+    thread = agent.plan.threads["main"]
+    window = agent.world.renderer.build(thread, agent.state.threads["main"])
+    room = thread.context_window - thread.max_tokens - window.fixed
+    assert 0.5 * room - 80 < window.tokens - window.fixed <= 0.5 * room
+
+
+def test_a_settled_agent_is_what_an_unsettled_one_becomes() -> None:
+    first, second = Talker(), Talker()
+    settled, other = overheard(11, first), overheard(11, second)
+    settled.settle()
+    for agent in (settled, other):
+        agent.send("and now?")
+    assert first.summaries == second.summaries == 1
+    assert helpers.sent(first.steps[0])[-3:] == helpers.sent(second.steps[0])[-3:]
+    assert helpers.system(first.steps[0]) == helpers.system(second.steps[0])
+
+
+@pytest.mark.parametrize("count", [3, 14, 45])
+def test_settling_twice_does_nothing_more(count: int) -> None:
+    agent = overheard(count, Talker())
+    before = database.dump(agent.db)
+    agent.settle()
+    once = database.dump(agent.db)
+    agent.settle()
+    assert database.dump(agent.db) == once and (once == before) is (count == 3)
+
+
+def test_a_warning_is_left_to_the_step_that_is_due_for_it() -> None:
+    gateway = Talker()
+    agent = overheard(7, gateway)
+    agent.settle()
+    assert not journal.events(agent.db, "name LIKE 'window.%'") and not gateway.requests
+    agent.send("and now?")
+    assert journal.events(agent.db, "name LIKE 'window.%'")[0].name == "window.pressure"
+    assert "save now" in helpers.sent(gateway.steps[-1])
+
+
+def test_a_warning_of_one_queue_does_not_hide_what_another_must_evict() -> None:
+    plan = made({"warn_at": 0.5})
+    options = {"over": "recall", "evict_at": 0.6, "evict_to": 0.1, "keep_last": 1}
+    side = plans.StorePlan("side", "queue", options)
+    context = (*plan.threads["main"].context, plans.ContextItem("side"))
+    threads = {"main": replace(plan.threads["main"], context=context)}
+    agent = helpers.opened(
+        replace(plan, stores={**plan.stores, "side": side}, threads=threads), Talker()
+    )
+    for n in range(4):
+        agent.observe(f"{n} {LINE}")
+    agent.settle()
+    names = [each.name for each in journal.events(agent.db)]
+    assert names == ["side.evicted"], "and no warning"
+
+
+def test_settling_evicts_without_a_summary_where_the_model_fails() -> None:
+    def down(request: Any) -> Any:
+        raise errors.GatewayFault("the summariser is down")
+
+    agent = overheard(45, Answers(down))
+    agent.settle()
+    rows = journal.steps(agent.db)
+    assert rows and {(row.kind, row.status, row.reason) for row in rows} == {
+        ("evict", "failed", "the summariser is down")
+    }
+    assert not any(each.payload["summarised"] for each in events(agent, "window.evicted"))
+
+
+@pytest.mark.parametrize("then", ["settle", "send"])
+def test_a_death_while_settling_asks_for_no_second_summary(tmp_path: Path, then: str) -> None:
+    first, again, after = Talker(), Talker(), Talker()
+    agent = overheard(11, first, tmp_path / "a.db")
+    held: Any = agent.stores["window"]
+    real = held.evict
+
+    def dies(*values: Any) -> None:
+        real(*values)
+        raise Death
+
+    held.evict = dies
+    with pytest.raises(Death):
+        agent.settle()
+    helpers.die(agent)
+    opened = helpers.reopened(tmp_path / "a.db", again)
+    if then == "settle":
+        opened.settle()
+    opened.send("and now?")
+    assert (first.summaries, again.summaries) == (1, 0)
+    assert {row.status for row in journal.steps(opened.db)} == {"done"}
+    other = overheard(11, after, tmp_path / "b.db")
+    other.settle()
+    other.send("and now?")
+    assert again.steps[0] == after.steps[0]
+    if then == "settle":
+        assert database.dump(opened.db) == database.dump(other.db)
+
+
+def test_only_threads_that_may_act_in_the_foreground_are_settled() -> None:
+    behind = plans.TriggerPlan("timer", seconds=9e9, mode="background")
+    plan = made()
+    quiet = replace(plan.threads["main"], triggers=(behind,))
+    agent = helpers.opened(replace(plan, threads={"main": quiet}), Talker())
+    for n in range(45):
+        agent.observe(f"{n} {LINE}")
+    agent.settle()
+    assert not journal.steps(agent.db)
+
+
+@pytest.mark.parametrize("prompt", ["main", "sum"])
+def test_what_cannot_be_made_is_left_to_the_step_that_needs_it(prompt: str) -> None:
+    plan = made()
+    plan = replace(plan, prompts={**plan.prompts, prompt: "{{ 1 / 0 }}"})
+    agent = helpers.opened(plan, Talker())
+    for n in range(11):
+        agent.observe(f"{n} {LINE}")
+    agent.settle()
+    assert not journal.steps(agent.db)
+    assert "its window cannot be made" in agent.send("hello").reason
+
+
+def test_an_eviction_that_died_is_finished_without_moving_a_shared_window_back(
+    tmp_path: Path,
+) -> None:
+    rule = {"summarize": "summary", "prompt": "sum", "max_tokens": 60}
+    plan = two_heads(of=["main"], evict_at=400.0, evict_to=150.0, keep_last=1, evict=rule)
+    stores = {**plan.stores, "summary": plans.StorePlan("summary", "block", {"limit": 400})}
+    rests = replace(plan.threads["main"], triggers=(plans.TriggerPlan("signal", event="call"),))
+    threads = {**plan.threads, "main": rests}
+    plan = replace(plan, stores=stores, threads=threads, prompts={**plan.prompts, "sum": "SUM"})
+    agent = helpers.opened(plan, Answers(lambda request: "fine"), tmp_path / "a.db")
+    for n in range(8):
+        agent.observe(f"{n} {LINE}")
+    held: Any = agent.stores["window"]
+
+    def dies(*values: Any) -> None:
+        raise Death
+
+    held.evict = dies
+    with pytest.raises(Death):
+        agent.settle()
+    helpers.die(agent)
+    opened = helpers.reopened(tmp_path / "a.db", Answers(lambda request: "fine"))
+    for n in range(8):
+        opened.observe(f"{n} {LINE}")
+    opened.send("and now?")
+    held = opened.stores["window"]
+    reached = held.after
+    assert [row.status for row in journal.steps(opened.db, "thread = 'main'")] == ["replied"]
+    opened.settle()
+    assert [row.status for row in journal.steps(opened.db, "thread = 'main'")] == ["done"]
+    assert held.after == reached
+
+
 # A queue over a log, and who sees what in it
 
 

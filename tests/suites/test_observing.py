@@ -338,6 +338,7 @@ threads:
     context: [{store: recall, search: {query: last_user, k: 3}}, window]
     triggers: [user_message]
 """
-    outcome = small.ask(small.architecture(tmp_path, text), small.says("Hm."), small.talk(90, at=2))
+    history = small.talk(33, at=2)  # it just fits, and with the question it does not
+    outcome = small.ask(small.architecture(tmp_path, text), small.says("Hm."), history)
     assert [step.kind for step in outcome.steps] == ["evict", "step"]
     assert len(outcome.searches) == 1 and "gold" in outcome.searches[0]

@@ -11,6 +11,7 @@ import pytest
 import archgraph
 from archgraph import clock
 from archgraph.llm import base as llm
+from archgraph.storage import journal
 from archgraph.suites import plan as suites
 from archgraph.suites import record
 from archgraph.suites.datasets import case as cases
@@ -158,6 +159,56 @@ def test_timers_fire_between_items_that_are_said_and_not_between_observed_ones()
     with trial.ingest(small.conditions(plan), talked, 1) as heard:
         assert heard.agent.db.value("SELECT count(*) FROM step") == 0
         assert heard.agent.db.value("SELECT count(*) FROM record WHERE store = 'recall'") >= 4
+
+
+def test_what_a_history_fills_is_evicted_once_and_paid_by_the_ingest() -> None:
+    given = small.conditions(archgraph.compile("memgpt", ["context_window=6400", "core_limit=300"]))
+    talked = small.conversation(small.talk(150, at=5), *QUESTIONS)
+    with trial.ingest(given, talked, 1) as done:
+        evicted = journal.steps(done.agent.db)
+        assert evicted and {row.kind for row in evicted} == {"evict"}
+        assert done.spent.calls == len(evicted) and done.spent.prompt_tokens > 1_000
+        assert done.status == "done" and done.times["model"] > 0
+        outcomes = [trial.ask(given, done, case, 1) for case in talked.cases]
+        assert not any(step.kind == "evict" for each in outcomes for step in each.steps)
+        assert len(journal.steps(done.agent.db)) == len(evicted)
+        with trial.restore(given, done.snapshot()) as back:
+            again = [trial.ask(given, back, case, 1) for case in talked.cases]
+    assert list(map(plain, again)) == list(map(plain, outcomes))
+
+
+def test_a_history_that_fits_costs_nothing_to_settle() -> None:
+    given = small.conditions(archgraph.compile("memgpt"))
+    with trial.ingest(given, small.conversation(small.talk(5)), 1) as done:
+        assert done.spent == record.Spent() and not journal.steps(done.agent.db)
+
+
+def test_what_listens_to_an_eviction_acts_before_the_questions(tmp_path: Path) -> None:
+    text = """
+stores:
+  recall: {type: log, message_cap: 60}
+  window: {type: queue, over: recall, evict_to: 0.3, keep_last: 1}
+threads:
+  main:
+    model: offline/extractive
+    context_window: 2000
+    max_tokens: 100
+    prompt: plain/main.jinja2
+    log: recall
+    context: [window]
+    triggers: [user_message]
+  tidier:
+    model: offline/extractive
+    context_window: 2000
+    max_tokens: 100
+    prompt: plain/main.jinja2
+    context: [{store: recall, since: last_run, cap: 300}]
+    triggers: [{event: window.evicted, mode: background}]
+"""
+    given = small.conditions(small.architecture(tmp_path, text), small.says("Hm."))
+    with trial.ingest(given, small.conversation(small.talk(90)), 1) as done:
+        threads = [(row.thread, row.kind) for row in journal.steps(done.agent.db)]
+    assert threads[0] == ("main", "evict") and set(threads[1:]) == {("tidier", "step")}
 
 
 def test_in_a_conversation_only_the_users_items_are_sent() -> None:

@@ -149,6 +149,7 @@ def ingest(conditions: Conditions, conversation: cases.Conversation, seed: int) 
         timing.attach(agent, watch)
         with watch.running():
             failures = _feed(agent, history, conditions.mode)
+            _settle(agent, timers=conditions.mode != "observe")
             catch_up(agent)
     except BaseException:
         agent.close()
@@ -246,6 +247,12 @@ def _feed(agent: agents.Agent, history: Sequence[cases.Item], mode: str) -> list
             agent.observe(item.text, name=item.name, role=item.role, at=item.at)
         agent.work(timers=timers)
     return failures
+
+
+def _settle(agent: agents.Agent, *, timers: bool) -> None:
+    """Let the agent make the room now that its next step needs, so that no question pays for it."""
+    agent.settle()
+    agent.work(timers=timers)  # what listens to evictions
 
 
 def _ended(
