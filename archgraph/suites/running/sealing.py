@@ -2,7 +2,8 @@
 
 `recordings` puts them into a run's manifest when a session ends, `verifying` computes them again.
 One digest over those that no clock can change is the run's own: a resumed run and a replay have
-the same, so it can be quoted where the run is told of.
+the same, so it can be quoted where the run is told of. Whoever changes what is digested here
+raises the schema of ledgers: an older run would seem forged.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ def _sealed(place: Path, told: Mapping[str, Any], found: results.Results, db: An
     path, sealed = place / recordings.MANIFEST, found.manifest.get("digest", "")
     if not sealed:
         yield (f"{place / ledger_schema.FILE}: its last session did not end in order, or goes on "
-               f"still, so no digest covers it; `archgraph run --resume {place}` goes on")  # fmt: skip
+               f"still: no digest covers it; see archgraph run --resume {place}")  # fmt: skip
         return
     sections = told.get("sections")
     if not isinstance(sections, dict):
