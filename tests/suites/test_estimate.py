@@ -253,6 +253,24 @@ def test_only_what_was_all_done_without_chance_is_exact() -> None:
         assert found.tokens.low < found.tokens.high, more
 
 
+def test_a_pilot_stands_in_for_a_scripted_model() -> None:
+    plan = planned(["memgpt"], models=["scripted/answers.yaml"])
+    found = estimate.estimate(plan, Fixed(record.Spent(100, 10, 0, 2), record.Spent()))
+    assert found.stand_in
+    assert found.tokens.high >= 3 * found.tokens.value
+
+
+def test_a_bound_of_one_call_a_trial_does_not_hold_where_calls_are_refused() -> None:
+    pilot = Fixed(record.Spent(100, 10, 0, 1), record.Spent())
+    for more in ({"faults": {"rate": 0.5}}, {"budget": {"tokens_per_case": 900}}):
+        found = estimate.estimate(planned(["no_memory"], **more), pilot)
+        assert found.calls.low < 12, more
+    bounds = Range(10, 10, 30)
+    assert Range(5, 4, 6).clipped(bounds) == Range(5, 4, 6)
+    assert Range(15, 4, 60).clipped(bounds) == Range(15, 10, 30)
+    assert Range(40, 4, 60).clipped(bounds) == Range(40, 10, 60)
+
+
 def test_vectors_that_cost_are_named() -> None:
     plan = planned(["memgpt"], embedder="openai/text-embedding-3-small")
     found = estimate.estimate(plan)

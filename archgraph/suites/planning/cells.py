@@ -5,11 +5,13 @@ Called by `estimate`. The pilot that does the cases is given. Knows no prices.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from archgraph.graph import plan as graphs
+from archgraph.llm import embedders
 from archgraph.suites import plan as plans
 from archgraph.suites import record
 from archgraph.suites.datasets import case as cases
@@ -61,12 +63,18 @@ def share(plan: plans.RunPlan, arm: plans.Arm, label: str, pilot: trying.Pilot |
     if pilot is None:
         return proven
     done = trying.tried(arm, found, seeds, pilot)
-    factor = STAND_IN if any(map(is_paid, models(arm.plan))) else 1.0
+    factor = STAND_IN if stands_in(arm.plan) else 1.0
     rate = plan.faults.rate if plan.faults.kinds else 0.0
+    if rate or _is_cut(plan.limits):  # a call that is refused or fails takes nothing
+        proven = dataclasses.replace(proven, calls=_from_none(proven.calls),
+                                     prompt=_from_none(proven.prompt))  # fmt: skip
+
+    vectors = embedders.is_paid(plan.embedder or arm.plan.embedder)  # others stand in for these
+    seen = _Seen(rate, drawn=rate > 0 or vectors)
 
     def over_all(name: str) -> Range:
-        asked = _Repeated(_units(found, done.asked, name), seeds.trials, done.asked, rate)
-        fed = _Repeated(_histories(found, done.fed, name), len(seeds.ingest), done.fed, rate)
+        asked = _Repeated(_units(found, done.asked, name), seeds.trials, done.asked, seen)
+        fed = _Repeated(_histories(found, done.fed, name), len(seeds.ingest), done.fed, seen)
         return (asked.total(name).times(seeds.judged) + fed.total(name)).widened(factor)
 
     calls = over_all("calls").clipped(proven.calls)
@@ -77,6 +85,22 @@ def share(plan: plans.RunPlan, arm: plans.Arm, label: str, pilot: trying.Pilot |
     return Share(arm.name, label, calls, prompt, completion, done.trials, whole)
 
 
+def _is_cut(limits: plans.Limits) -> bool:
+    return bool(limits.tokens_per_case or limits.ingest_tokens)
+
+
+def _from_none(range: Range) -> Range:
+    return Range(range.value, 0.0, range.high)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The share of calls that go wrong; whether anything is drawn that the pilot cannot see."""
+
+    rate: float
+    drawn: bool
+
+
 @dataclass(frozen=True, slots=True)
 class _Repeated:
     """Questions or histories, how often each is done, and what was seen of that."""
@@ -84,15 +108,15 @@ class _Repeated:
     units: Sequence[Unit]
     times: int
     spent: Mapping[Any, Sequence[record.Spent]]
-    rate: float
+    seen: _Seen
 
     def total(self, name: str) -> Range:
         """What all of them take."""
         calls = [each.calls for several in self.spent.values() for each in several]
         noise = extrapolating.Noise(
-            trying.pairs(self.spent, name), self.rate, sum(calls) / max(1, len(calls))
+            trying.pairs(self.spent, name), self.seen.rate, sum(calls) / max(1, len(calls))
         )
-        return extrapolating.repeated(self.units, self.times, noise, drawn=self.rate > 0)
+        return extrapolating.repeated(self.units, self.times, noise, drawn=self.seen.drawn)
 
 
 def bounds(arm: plans.Arm, conversation: cases.Conversation, mode: str) -> tuple[Range, Range]:
@@ -188,6 +212,11 @@ def judge(plan: plans.RunPlan) -> Share | None:
 def models(made: graphs.Plan) -> set[str]:
     """The models of an architecture's threads."""
     return {thread.model for thread in made.threads.values()}
+
+
+def stands_in(made: graphs.Plan) -> bool:
+    """Whether a pilot, which asks the offline policy alone, puts it in the place of a model."""
+    return any(not model.startswith("offline/") for model in models(made))
 
 
 def is_paid(model: str) -> bool:

@@ -65,7 +65,7 @@ def estimate(plan: plans.RunPlan, pilot: trying.Pilot | None = None) -> Estimate
         paid=tuple(paid),
         detectable={label: _detectable(plan, label) for label in plan.datasets},
         measured=sum(each.measured for each in shares),
-        stand_in=pilot is not None and any(map(cells.is_paid, paid)),
+        stand_in=pilot is not None and any(cells.stands_in(arm.plan) for arm in plan.arms),
         embedders=_embedders(plan),
         exact=judged is None and all(each.whole for each in shares) and not _embedders(plan),
     )
@@ -84,8 +84,8 @@ def lines(plan: plans.RunPlan, found: Estimate) -> list[str]:
     if len(plan.arms) > 1:
         told += _wrapped("compare", f"with {plan.baseline}; alpha {plan.alpha:g} after Holm, "
                                     f"margin {plan.margin:g}")  # fmt: skip
-    told += _wrapped("calls", f"{_span(found.calls)} model calls{_how(found)}")
-    told += _wrapped("tokens", _span(found.tokens))
+    told += _wrapped("calls", f"{_total(found, found.calls)} model calls{_how(found)}")
+    told += _wrapped("tokens", _total(found, found.tokens))
     told += _wrapped("cost", _money(found))
     if found.embedders:
         told += _wrapped("besides", f"embeddings by {', '.join(found.embedders)} are not in these "
@@ -201,7 +201,7 @@ def _how(found: Estimate) -> str:
     if not found.measured:
         return " (bounds; --dry-run tries a few cases first)"
     if found.exact:
-        return " exactly (every trial was done in advance)"
+        return ", exactly (every trial was done in advance)"
     stood = ", with the offline policy in the models' place" if found.stand_in else ""
     return f" (from {_count(found.measured, 'trial')} done in advance{stood})"
 
@@ -228,6 +228,10 @@ def _limits(limits: plans.Limits) -> str:
     parts = [f"{limits.max_calls:,} paid calls"] if limits.max_calls else []
     parts += [f"{limits.max_cost:,.2f} US dollars"] if limits.max_cost else []
     return f"at {' or '.join(parts)}"
+
+
+def _total(found: Estimate, range: Range) -> str:
+    return f"{range.value:,.0f}" if found.exact else _span(range)
 
 
 def _span(range: Range) -> str:

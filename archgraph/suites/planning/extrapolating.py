@@ -55,9 +55,10 @@ class Range:
         return Range(self.value, self.low / factor, self.high * factor)
 
     def clipped(self, bounds: Range) -> Range:
-        """The interval cut at bounds that hold in any case; the value, which was seen, stays."""
-        low, high = min(bounds.low, self.value), max(bounds.high, self.value)
-        return Range(self.value, max(self.low, low), min(self.high, high))
+        """The interval cut at bounds; a bound that the value, which was seen, passes is none."""
+        low = max(self.low, bounds.low) if bounds.low <= self.value else self.low
+        high = min(self.high, bounds.high) if bounds.high >= self.value else self.high
+        return Range(self.value, low, high)
 
     def within(self, bounds: Range) -> Range:
         """The interval cut at bounds that hold in any case."""
