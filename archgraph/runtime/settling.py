@@ -22,12 +22,17 @@ class Eviction:
 
 
 def resting(w: world.World, state: tick.AgentState) -> list[str]:
-    """The threads that may act in the foreground and are in no run; pipelines have no window."""
+    """The threads that may act in the foreground, are in no run, and show a queue.
+
+    Pipelines have no window; a window without a queue evicts nothing, and making it may cost a
+    search.
+    """
     return [
         name
         for name, thread in w.plan.threads.items()
         if not thread.pipeline and not state.threads[name].run and _foreground(thread)
-    ]
+        and w.renderer.shown_queues(thread)
+    ]  # fmt: skip
 
 
 def eviction(
