@@ -118,19 +118,17 @@ def test_a_transcript_gives_back_what_is_in_it(texts: list[str], data: some.Data
     assert all(scoring.reached([texts[int(n)]], [text]) == 1.0 for n in found)
 
 
-def test_a_long_history_is_looked_through_quickly(test_data: Path) -> None:
+def test_every_item_of_a_long_history_is_found_in_long_texts(test_data: Path) -> None:
     from archgraph.suites.datasets import locomo
 
     talked = locomo.load(test_data / "locomo" / "locomo-dev.json").conversations[2]
     history = items.Items(talked.items)
     lines = [f"- {clock.stamp(i.at or 0)} | {i.name}: {i.text}" for i in talked.items]
     assert len(lines) > 600
-    started = clock.elapsed()
     for n in range(0, 600, 60):
         assert history.read("\n".join(lines[n : n + 60])).items == tuple(
             i.id for i in talked.items[n : n + 60]
         )
-    assert clock.elapsed() - started < 0.5, "ten results of 60 items each; it takes about 20 ms"
 
 
 # outcomes ----------------------------------------------------------------------------------------
