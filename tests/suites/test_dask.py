@@ -36,7 +36,7 @@ def test_without_distributed_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch)
         return real(name, *rest)
 
     monkeypatch.setattr(importlib, "import_module", lacking)
-    with pytest.raises(errors.MachineError, match=r"pip install 'archgraph\[dask\]'"):
+    with pytest.raises(errors.MachineError, match=r"pip install '\.\[dask\]'"):
         dask_engine.Dask(dask_engine.Dask.Options(), 2)
 
 
