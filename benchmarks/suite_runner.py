@@ -96,8 +96,9 @@ def waiting(folder: Path, quick: bool) -> str:
     seconds = run(made, folder, 16)
     cpu = busy() - before
     with ledger.Ledger.open(folder, readonly=True) as kept:
-        rows = kept.results().rows
-        calls = sum(row.metrics["calls"] for row in rows)
+        found = kept.results()
+        calls = sum(row.metrics["calls"] for row in found.rows)
+        calls += sum(each.spent["calls"] for each in found.ingests)
     ideal = 0.5 * calls / 16
     return (f"{ideal / seconds:.0%} of ideal, 16 workers, {calls:.0f} calls of 0.5 s: "
             f"{seconds:.1f} s for {ideal:.1f} s (>= 80 %), {cpu:.1f} s CPU")  # fmt: skip
